@@ -1,0 +1,1 @@
+"""Which versions go together: data and pure questions."""

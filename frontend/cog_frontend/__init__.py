@@ -1,0 +1,1 @@
+"""Compiles cog.yaml to a BuildKit graph: text -> config -> plan -> LLB -> result."""

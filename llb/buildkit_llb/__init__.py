@@ -1,0 +1,1 @@
+"""A small library that builds BuildKit LLB graphs."""
