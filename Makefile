@@ -1,29 +1,59 @@
 # One line per job; CI and the README call these lines.
 PYTHON ?= python3
 VENV ?= .venv
+SUITE ?= sid
+STORE ?= containerd
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PROTOS := llb/buildkit_llb/pb/ops.proto $(wildcard frontend/cog_frontend/gateway/pb/*.proto)
+PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend
 
-.PHONY: setup check unit proto clean
+.PHONY: help setup demo test check unit integration golden proto engine-up engine-down image bench
 .DEFAULT_GOAL := help
 
-setup: $(STAMP)
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: $(STAMP) ## make the virtual environment with everything in it
 
 $(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cogkit needs Python 3.11 or newer, this is %s" % sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
-check: setup  ## format, lint, types, import contracts (seconds)
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check
+demo: setup ## build the examples with buildx, run them, ask them
+	$(BIN)/python -m integration.demo
+
+test: check unit integration ## everything CI runs
+
+check: setup ## format, lint, types, import contracts, generated code
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_architecture.py
+	$(BIN)/python tools/check_proto.py
 
-unit: setup  ## unit, golden and property tests; no network, no Docker
-	$(BIN)/pytest -q tests
+unit: setup ## unit, golden and property tests: no network, no Docker
+	$(BIN)/pytest tests
 
-proto: setup  ## regenerate the protobuf stubs
-	$(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend --python_out=. --pyi_out=. $(PROTOS)
+integration: setup ## real BuildKit, containers and registry
+	$(BIN)/pytest integration
+
+golden: setup ## rewrite the golden files
+	$(BIN)/pytest tests --update-golden
+
+proto: setup ## regenerate the protobuf stubs
+	$(PROTO) --python_out=llb --pyi_out=llb llb/buildkit_llb/pb/*.proto
+	$(PROTO) --python_out=frontend --pyi_out=frontend frontend/cog_frontend/gateway/pb/*.proto
+
+engine-up: setup ## start a Docker Engine and a registry where none is reachable (SUITE=, STORE=)
+	$(BIN)/python -m integration.engine up --suite $(SUITE) --store $(STORE)
+
+engine-down: setup ## stop what engine-up started
+	$(BIN)/python -m integration.engine down
+
+image: setup ## build the frontend and toolbox images and push them to the local registry
+	$(BIN)/python -m integration.frontend_images
+
+bench: setup ## cached builds side by side: our frontend, a Dockerfile, an empty container
+	$(BIN)/python -m benchmarks.build

@@ -1,1 +1,87 @@
-"""A small library that builds BuildKit LLB graphs."""
+"""BuildKit's LLB as Python values: build a graph, marshal it, load it back, print it."""
+
+from buildkit_llb._action import Owner, copy, mkdir, mkfile, rm, symlink
+from buildkit_llb._definition import Definition, Location, OpMetadata, SourceInfo, digest
+from buildkit_llb._dump import dump
+from buildkit_llb._errors import LLBError
+from buildkit_llb._exec import HostIP, Network, ProxyEnv, Security, Ulimit
+from buildkit_llb._file import FileAction
+from buildkit_llb._git import git
+from buildkit_llb._graph import Output
+from buildkit_llb._load import load
+from buildkit_llb._marshal import marshal
+from buildkit_llb._metadata import Metadata
+from buildkit_llb._mount import (
+    ContentCache,
+    Mount,
+    SecretEnv,
+    Sharing,
+    bind,
+    cache,
+    secret,
+    ssh,
+    tmpfs,
+)
+from buildkit_llb._platform import Platform
+from buildkit_llb._reference import normalise as normalise_reference
+from buildkit_llb._source import http, image, local, oci_layout
+from buildkit_llb._state import Exec, State, diff, merge, scratch
+from buildkit_llb._values import (
+    LinuxResources,
+    Position,
+    ProgressGroup,
+    Range,
+    ranges_to_pb,
+)
+
+__all__ = [
+    "ContentCache",
+    "Definition",
+    "Exec",
+    "FileAction",
+    "HostIP",
+    "LLBError",
+    "LinuxResources",
+    "Location",
+    "Metadata",
+    "Mount",
+    "Network",
+    "OpMetadata",
+    "Output",
+    "Owner",
+    "Platform",
+    "Position",
+    "ProgressGroup",
+    "ProxyEnv",
+    "Range",
+    "SecretEnv",
+    "Security",
+    "Sharing",
+    "SourceInfo",
+    "State",
+    "Ulimit",
+    "bind",
+    "cache",
+    "copy",
+    "diff",
+    "digest",
+    "dump",
+    "git",
+    "http",
+    "image",
+    "load",
+    "local",
+    "marshal",
+    "merge",
+    "mkdir",
+    "mkfile",
+    "normalise_reference",
+    "oci_layout",
+    "ranges_to_pb",
+    "rm",
+    "scratch",
+    "secret",
+    "ssh",
+    "symlink",
+    "tmpfs",
+]

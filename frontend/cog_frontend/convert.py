@@ -1,0 +1,194 @@
+"""Plan -> LLB graph.
+
+Layers that do not need each other are branches. With MergeOp they meet in one flat merge; without
+it the same layers become a chain in the plan's order: same content, less parallel.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field, replace
+
+from buildkit_llb import (
+    FileAction,
+    Location,
+    Metadata,
+    Mount,
+    Network,
+    Position,
+    ProxyEnv,
+    Range,
+    Sharing,
+    SourceInfo,
+    State,
+    bind,
+    cache,
+    copy,
+    diff,
+    merge,
+    mkdir,
+    mkfile,
+    scratch,
+    secret,
+)
+from cog_frontend.errors import Span
+from cog_frontend.image import DEFAULT_PATH
+from cog_frontend.plan import model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a plan is built from and how: the states and choices that are not in the plan.
+
+    ``base`` carries the base image's environment; ``project`` is the whole build context and
+    ``inputs`` a narrow view of it for single files; ``source`` is the config file for locations.
+    """
+
+    base: State
+    toolbox: State
+    project: State
+    inputs: State
+    source: SourceInfo
+    can_merge: bool
+    no_cache: bool = False
+    network: Network = Network.SANDBOX
+    proxy: ProxyEnv | None = None
+    cache_namespace: str = ""
+    prefix: str = ""
+
+
+def convert(plan: model.Plan, around: Surroundings) -> State:
+    """Return the image's filesystem as a graph."""
+    return _Converter(plan, around).image()
+
+
+@dataclass
+class _Converter:
+    plan: model.Plan
+    around: Surroundings
+    _built: dict[str, State] = field(default_factory=dict)
+    _starts: dict[str, State] = field(default_factory=dict)
+
+    def image(self) -> State:
+        return self._merged() if self.around.can_merge else self._chained()
+
+    def _chained(self) -> State:
+        state = self.around.base
+        for layer in self.plan.layers:
+            state = self._apply(layer, state)
+        return state
+
+    def _merged(self) -> State:
+        for layer in self.plan.layers:
+            self._starts[layer.name] = self._start(layer)
+            self._built[layer.name] = self._apply(layer, self._starts[layer.name])
+        return self._join(self.plan.layers, "[image] join the layers")
+
+    def _start(self, layer: model.Layer) -> State:
+        if not layer.executes:
+            return scratch()
+        needed = self.plan.needed_by(layer)
+        if not needed:
+            return self.around.base
+        if len(needed) == 1:
+            return self._built[needed[0].name]
+        titles = " and ".join(other.name for other in needed)
+        return self._join(needed, f"[{layer.name}] join {titles}")
+
+    def _join(self, layers: tuple[model.Layer, ...], title: str) -> State:
+        base = self.around.base
+        joined = merge([base, *map(self._own, layers)], metadata=self._metadata(title, None))
+        # A merge has no environment of its own: commands on it run as on the base.
+        return replace(base, output=joined.output)
+
+    def _own(self, layer: model.Layer) -> State:
+        """What a layer itself adds, without what it stands on."""
+        built = self._built[layer.name]
+        if not layer.executes:
+            return built
+        title = f"[{layer.name}] take what changed"
+        return diff(self._starts[layer.name], built, metadata=self._metadata(title, None))
+
+    def _apply(self, layer: model.Layer, state: State) -> State:
+        for step in layer.steps:
+            state = self._step(step, state)
+        return state
+
+    def _step(self, step: model.Step, state: State) -> State:
+        metadata = self._metadata(step.title, step.span)
+        if isinstance(step, model.Write):
+            return state.file(*_write(step.files), metadata=metadata)
+        if isinstance(step, model.Copy):
+            sources = {"toolbox": self.around.toolbox, "project": self.around.project}
+            action = copy(
+                sources[step.source],
+                step.path,
+                step.dest,
+                contents_only=True,
+                create_dest_path=True,
+                follow_symlink=True,
+            )
+            return state.file(action, metadata=metadata)
+        return self._exec(step, state)
+
+    def _exec(self, step: model.Exec, state: State) -> State:
+        running = state.with_cwd(step.cwd)
+        for name, value in step.env:
+            running = running.with_env(name, value)
+        if step.path:
+            path = dict(state.env).get("PATH", DEFAULT_PATH)
+            running = running.with_env("PATH", ":".join((*step.path, path)))
+        ran = running.run(
+            step.args,
+            mounts=[self._mount(mount, step) for mount in step.mounts],
+            network=self.around.network,
+            proxy=self.around.proxy,
+            metadata=self._metadata(step.title, step.span, ignore_cache=self.around.no_cache),
+        ).root
+        return replace(state, output=ran.output)
+
+    def _mount(self, mount: model.Mount, step: model.Exec) -> Mount:
+        if isinstance(mount, model.Bind):
+            return bind(mount.target, self.around.toolbox, selector=mount.path, readonly=True)
+        if isinstance(mount, model.Cache):
+            sharing = Sharing.LOCKED if mount.locked else Sharing.SHARED
+            namespace = self.around.cache_namespace
+            name = f"{namespace}/{mount.id}" if namespace else mount.id
+            return cache(mount.target, id=name, sharing=sharing)
+        if isinstance(mount, model.Secret):
+            return secret(mount.target, id=mount.id)
+        return self._files(mount, step)
+
+    def _files(self, mount: model.SingleFile | model.Files, step: model.Exec) -> Mount:
+        metadata = self._metadata(f"[internal] files for {step.title}", step.span)
+        if isinstance(mount, model.SingleFile):
+            state = scratch().file(mkfile("/file", mount.data), metadata=metadata)
+            return bind(mount.target, state, selector="/file", readonly=True)
+        actions = _write(mount.files)
+        for path in mount.project:
+            actions.append(copy(self.around.inputs, f"/{path}", f"/{path}", create_dest_path=True))
+        state = scratch().file(*actions, metadata=metadata)
+        return bind(mount.target, state, readonly=True)
+
+    def _metadata(self, title: str, span: Span | None, *, ignore_cache: bool = False) -> Metadata:
+        return Metadata(
+            name=f"[{self.around.prefix}{title[1:]}",
+            ignore_cache=ignore_cache,
+            locations=location(self.around.source, span),
+        )
+
+
+def location(source: SourceInfo, span: Span | None) -> tuple[Location, ...]:
+    """The lines of a source file that caused a vertex; BuildKit shows them when it fails."""
+    if span is None:
+        return ()
+    return (Location(source, (Range(Position(span.start_line), Position(span.end_line)),)),)
+
+
+def _write(files: tuple[model.File, ...]) -> list[FileAction]:
+    """Actions that make the files and the folders they stand in."""
+    folders = dict.fromkeys(posixpath.dirname(f"/{file.path.lstrip('/')}") for file in files)
+    actions = [mkdir(folder, parents=True) for folder in folders if folder != "/"]
+    for file in files:
+        actions.append(mkfile(f"/{file.path.lstrip('/')}", file.data, mode=file.mode))
+    return actions

@@ -1,0 +1,67 @@
+"""The image config: the base image's settings and what the plan adds. OCI image-spec config.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from buildkit_llb import Platform
+from cog_frontend.plan.model import ImageSettings
+
+# What a base image without any settings runs with (BuildKit's default for scratch).
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def image_config(
+    base: bytes, settings: ImageSettings, platform: Platform, labels: Mapping[str, str]
+) -> bytes:
+    """Return the OCI config as JSON; ``base`` is the base image's config (empty: none).
+
+    ``labels`` are the caller's and win over the plan's. ``rootfs`` and the history of new layers
+    are filled in by the exporter, so only the base's history is passed on; the time of creation is
+    the exporter's to set.
+    """
+    document = json.loads(base) if base else {}
+    runtime = document.get("config") or {}
+    env = image_env(base_env(base), settings)
+    document.update(
+        {
+            "architecture": platform.architecture,
+            "os": platform.os,
+            "config": {
+                **{key: value for key, value in runtime.items() if key not in _DROPPED},
+                "Env": [f"{name}={value}" for name, value in env.items()],
+                "Entrypoint": list(settings.entrypoint),
+                "Cmd": list(settings.command),
+                "WorkingDir": settings.workdir,
+                "ExposedPorts": {port: {} for port in settings.ports},
+                "Labels": {
+                    **(runtime.get("Labels") or {}),
+                    **dict(settings.labels),
+                    **labels,
+                },
+            },
+            "rootfs": {"type": "layers", "diff_ids": []},
+        }
+    )
+    document.pop("created", None)
+    if platform.variant:
+        document["variant"] = platform.variant
+    return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+
+
+# Settings of the base's own program, which is not what this image runs.
+_DROPPED = frozenset({"Healthcheck", "OnBuild", "ArgsEscaped", "Image"})
+
+
+def base_env(base: bytes) -> dict[str, str]:
+    """The environment of an image config, in its order; with a PATH in any case."""
+    runtime = (json.loads(base).get("config") or {}) if base else {}
+    pairs = (entry.partition("=") for entry in runtime.get("Env") or [])
+    return {"PATH": DEFAULT_PATH} | {name: value for name, _, value in pairs}
+
+
+def image_env(base: Mapping[str, str], settings: ImageSettings) -> dict[str, str]:
+    """The base's environment, then the plan's, with the plan's folders first on PATH."""
+    path = ":".join((*settings.path, base.get("PATH", DEFAULT_PATH)))
+    return {**base, "PATH": path, **dict(settings.env)}

@@ -1,0 +1,98 @@
+"""The images a build stands on: asked for early, turned into states when they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import buildkit_llb as llb
+from cog_frontend.errors import FrontendError, Problem, ProjectError
+from cog_frontend.gateway import Bridge, Pending, ResolvedImage
+from cog_frontend.image import base_env
+from cog_frontend.options import (
+    ARG_TOOLBOX,
+    OptionError,
+    Options,
+    named_context,
+    toolbox_reference,
+)
+from cog_frontend.plan.model import Base
+from cog_frontend.rpc import RpcError
+from cog_frontend.version import RELEASED_TOOLBOX
+
+TOOLBOX = "cogkit-toolbox"
+_DOCKER_IMAGE = "docker-image://"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """The images of one platform's build; each request is on its way from the start."""
+
+    platform: llb.Platform
+    base: Pending[ResolvedImage]
+    toolbox: Pending[ResolvedImage]
+
+
+def start_images(bridge: Bridge, options: Options, base: Base, platform: llb.Platform) -> Images:
+    """Ask the daemon for the digests and configs of a platform's images."""
+
+    def resolve(name: str, ref: str) -> Pending[ResolvedImage]:
+        chosen = _full_name(_overridden(options, name) or ref)
+        return bridge.start_resolve(
+            chosen,
+            platform=platform,
+            resolve_mode=options.resolve_mode,
+            log_name=f"[internal] load metadata for {chosen}",
+        )
+
+    return Images(
+        platform=platform,
+        base=resolve(base.ref, base.ref),
+        toolbox=resolve(TOOLBOX, toolbox_reference(options, RELEASED_TOOLBOX)),
+    )
+
+
+def _overridden(options: Options, name: str) -> str:
+    override = named_context(options, name)
+    if override and not override.startswith(_DOCKER_IMAGE):
+        raise OptionError(f"build context {name}={override} must be a {_DOCKER_IMAGE} reference")
+    return override.removeprefix(_DOCKER_IMAGE)
+
+
+def _full_name(ref: str) -> str:
+    try:
+        return llb.normalise_reference(ref)
+    except llb.LLBError as error:
+        raise FrontendError(str(error)) from error
+
+
+def resolved_base(images: Images, base: Base, filename: str) -> ResolvedImage:
+    """Wait for the base image; a failure points at the lines that chose it."""
+    try:
+        return images.base.result()
+    except RpcError as error:
+        problem = Problem(
+            file=filename,
+            message=f"the base image {base.ref} cannot be loaded: {error.message}",
+            span=base.span,
+        )
+        raise ProjectError([problem]) from error
+
+
+def resolved_toolbox(images: Images) -> ResolvedImage:
+    """Wait for the toolbox image."""
+    try:
+        return images.toolbox.result()
+    except RpcError as error:
+        raise FrontendError(
+            f"the toolbox image cannot be loaded: {error.message}\n"
+            f"Name another with --build-arg {ARG_TOOLBOX}=IMAGE or "
+            f"--build-context {TOOLBOX}={_DOCKER_IMAGE}IMAGE."
+        ) from error
+
+
+def image_state(image: ResolvedImage, platform: llb.Platform, metadata: llb.Metadata) -> llb.State:
+    """An image by its digest, with the environment its config sets."""
+    state = llb.image(image.pinned, platform=platform, metadata=metadata)
+    for name, value in base_env(image.config).items():
+        state = state.with_env(name, value)
+    return state

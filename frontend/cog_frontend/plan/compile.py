@@ -1,0 +1,216 @@
+"""Decides what will be built: config and project facts in, plan out. No I/O."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from cog_frontend.config import Command, Config
+from cog_frontend.errors import Span
+from cog_frontend.plan import layout, python, system
+from cog_frontend.plan.model import (
+    Base,
+    Copy,
+    Exec,
+    File,
+    ImageSettings,
+    Layer,
+    Plan,
+    Secret,
+    Write,
+)
+from cog_frontend.plan.requirements import Requirements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What is known of a project besides its config.
+
+    ``schema`` is the OpenAPI document of the predictor (compact JSON; empty: no predictor),
+    ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config.
+    """
+
+    config_file: tuple[str, bytes]
+    schema: str = ""
+    concurrency: int | None = None
+    requirements: Requirements | None = None
+
+
+def make_plan(config: Config, project: Project, *, version: str) -> Plan:
+    """Return the plan of a project; ``version`` is cogkit's own."""
+    env = _user_env(config)
+    layers = [
+        system.system_layer(config.build.system_packages, env),
+        python.venv_layer(config.python_minor),
+    ]
+    layers.append(_packages(config, project, _names(layers)))
+    layers.append(_run_layer(config, _names(layers)))
+    # The metadata stands after the source: its cog.yaml wins over another file of that name.
+    layers += [_runtime_layer(config.python_minor), _source_layer(), _metadata_layer(project)]
+    return Plan(
+        base=choose_base(config),
+        layers=tuple(layer for layer in layers if layer),
+        image=_image(config, project, version),
+    )
+
+
+def _names(layers: list[Layer | None]) -> tuple[str, ...]:
+    return tuple(layer.name for layer in layers if layer)
+
+
+def choose_base(config: Config) -> Base:
+    """Return the image to stand on; it depends on the config alone."""
+    located = config.build.python_version
+    return Base(
+        ref=f"python:{config.python}-slim",
+        reason=f"Python {config.python} on Debian: wheels bring what they need beyond it",
+        span=located.span if located else None,
+    )
+
+
+def _user_env(config: Config) -> tuple[tuple[str, str], ...]:
+    return tuple((variable.name, variable.value) for variable in config.environment)
+
+
+def _packages(config: Config, project: Project, needs: tuple[str, ...]) -> Layer | None:
+    build = config.build
+    if project.requirements is None:
+        return None
+    if build.python_requirements:
+        span = build.python_requirements.span
+    else:
+        first, last = build.python_packages[0], build.python_packages[-1]
+        span = Span(first.span.start_line, last.span.end_line)
+    return python.packages_layer(project.requirements, span, needs=needs, env=_user_env(config))
+
+
+def _run_layer(config: Config, needs: tuple[str, ...]) -> Layer | None:
+    commands = _commands(config)
+    if not commands:
+        return None
+    steps = tuple(
+        Exec(
+            # Cog refuses newlines in a command; `sh -c` takes them as they are.
+            args=("/bin/sh", "-c", command.text),
+            title=f"[run {number}/{len(commands)}] {_first_line(command.text)}",
+            span=command.span,
+            mounts=tuple(Secret(target=mount.target, id=mount.id) for mount in command.mounts),
+            env=(("VIRTUAL_ENV", layout.VENV), *_user_env(config)),
+            path=(layout.VENV_BIN,),
+        )
+        for number, command in enumerate(commands, 1)
+    )
+    return Layer(name="run", steps=steps, needs=needs)
+
+
+def _commands(config: Config) -> tuple[Command, ...]:
+    """All commands in the order Cog runs them: ``pre_install`` comes last, despite its name."""
+    return config.build.run + config.build.pre_install
+
+
+def _first_line(text: str) -> str:
+    line, newline, _ = text.partition("\n")
+    return f"{line} ..." if newline else line
+
+
+def _runtime_layer(minor: str) -> Layer:
+    copy = Copy(
+        source="toolbox",
+        path=layout.toolbox_runtime(minor),
+        dest=layout.RUNTIME,
+        title=f"[runtime] copy the server for Python {minor}",
+    )
+    return Layer(name="runtime", steps=(copy,))
+
+
+def _metadata_layer(project: Project) -> Layer | None:
+    name, data = project.config_file
+    files = []
+    if project.schema:
+        files.append(File(path=layout.SCHEMA, data=project.schema.encode()))
+    if name != "cog.yaml":
+        files.append(File(path=layout.CONFIG, data=data))
+    if not files:
+        return None
+    return Layer(
+        name="schema", steps=(Write(files=tuple(files), title="[schema] write the API schema"),)
+    )
+
+
+def _source_layer() -> Layer:
+    title = f"[source] copy the project to {layout.SOURCE}"
+    return Layer(
+        name="source", steps=(Copy(source="project", path="/", dest=layout.SOURCE, title=title),)
+    )
+
+
+def _image(config: Config, project: Project, version: str) -> ImageSettings:
+    return ImageSettings(
+        env=(*_runtime_env(config, project), *_user_env(config)),
+        path=(layout.VENV_BIN,),
+        entrypoint=(layout.TINI, "--"),
+        # -I and -S keep the user's folder and packages out of the server's import path.
+        command=(layout.PYTHON, "-I", "-S", layout.SERVE),
+        workdir=layout.SOURCE,
+        ports=(f"{layout.PORT}/tcp",),
+        labels=_labels(config, project, version),
+    )
+
+
+def _concurrency(config: Config, project: Project) -> int:
+    if config.concurrency:
+        return config.concurrency.max
+    return project.concurrency or 1
+
+
+def _runtime_env(config: Config, project: Project) -> tuple[tuple[str, str], ...]:
+    env = [
+        ("VIRTUAL_ENV", layout.VENV),
+        ("PYTHONUNBUFFERED", "1"),
+        ("COG_MAX_CONCURRENCY", str(_concurrency(config, project))),
+    ]
+    if config.predictor:
+        env.append(("COG_PREDICT_TYPE_STUB", config.predictor.text))
+    if config.train:
+        env.append(("COG_TRAIN_TYPE_STUB", config.train.text))
+    if config.build.gpu:
+        # What the NVIDIA container runtime reads; CUDA base images set the same.
+        env += [("NVIDIA_VISIBLE_DEVICES", "all"), ("NVIDIA_DRIVER_CAPABILITIES", "all")]
+    return tuple(env)
+
+
+def _labels(config: Config, project: Project, version: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("run.cog.config", json.dumps(effective_config(config, project), separators=(",", ":"))),
+        ("run.cog.has_init", "true"),
+        ("run.cog.openapi_schema", project.schema),
+        ("run.cog.version", version),
+    )
+
+
+def effective_config(config: Config, project: Project) -> dict[str, object]:
+    """The config as tools read it from the image's label: Cog's keys, defaults filled in.
+
+    The predictor stands under ``predict`` whichever key the file used, as in Cog's images.
+    """
+    build: dict[str, object] = {"gpu": config.build.gpu, "python_version": config.python}
+    if config.build.python_requirements:
+        build["python_requirements"] = config.build.python_requirements.text
+    if config.build.python_packages:
+        build["python_packages"] = [package.text for package in config.build.python_packages]
+    if config.build.system_packages:
+        build["system_packages"] = [package.text for package in config.build.system_packages]
+    if commands := _commands(config):
+        build["run"] = [{"command": command.text} for command in commands]
+    effective: dict[str, object] = {"build": build}
+    for key, value in (
+        ("predict", config.predictor),
+        ("train", config.train),
+        ("image", config.image),
+    ):
+        if value:
+            effective[key] = value.text
+    if config.environment:
+        effective["environment"] = [f"{item.name}={item.value}" for item in config.environment]
+    effective["concurrency"] = {"max": _concurrency(config, project)}
+    return effective

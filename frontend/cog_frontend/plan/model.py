@@ -1,0 +1,174 @@
+"""What will be built, as plain frozen values: no BuildKit, no files, printable as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cog_frontend.errors import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind:
+    """The toolbox image's ``path``, readable at ``target`` while a command runs."""
+
+    target: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file with its bytes: mounted or written by a step."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleFile:
+    """A file that stands at ``target`` while a command runs, hiding what is there."""
+
+    target: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Files of the plan and of the project, readable under ``target`` while a command runs.
+
+    ``project`` are paths in the build context; both kinds keep their relative path.
+    """
+
+    target: str
+    files: tuple[File, ...]
+    project: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """A cache mount: kept by the builder, never part of the image. ``locked``: one user a time."""
+
+    target: str
+    id: str
+    locked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A build secret, readable at ``target`` while a command runs."""
+
+    target: str
+    id: str
+
+
+Mount = Bind | SingleFile | Files | Cache | Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exec:
+    """Runs ``args``; ``title`` is the row a person sees, ``span`` the lines of cog.yaml.
+
+    ``env`` is added to the base image's environment, ``path`` are folders put first on its PATH.
+    """
+
+    args: tuple[str, ...]
+    title: str
+    span: Span | None = None
+    mounts: tuple[Mount, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    path: tuple[str, ...] = ()
+    cwd: str = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """Copies the content of ``path`` in a source (``toolbox`` or ``project``) to ``dest``."""
+
+    source: str
+    path: str
+    dest: str
+    title: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """Writes files, making their folders."""
+
+    files: tuple[File, ...]
+    title: str
+    span: Span | None = None
+
+
+Step = Exec | Copy | Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Steps whose result is one layer of the image.
+
+    A layer with an ``Exec`` starts from the base and the layers it ``needs``; one without starts
+    empty. Layers that do not need each other are built at the same time.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def executes(self) -> bool:
+        """Whether a command runs in this layer."""
+        return any(isinstance(step, Exec) for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The image everything stands on, and why this one."""
+
+    ref: str
+    reason: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSettings:
+    """How the image runs: what is added to the base image's own settings."""
+
+    env: tuple[tuple[str, str], ...]
+    path: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    workdir: str
+    ports: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A whole build. ``layers`` stand in order of volatility: what changes least comes first."""
+
+    base: Base
+    layers: tuple[Layer, ...]
+    image: ImageSettings
+
+    def layer(self, name: str) -> Layer:
+        """Return the layer of that name; ``KeyError`` when there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+    @property
+    def project_files(self) -> tuple[str, ...]:
+        """Single files of the project that commands need while they run."""
+        steps = (step for layer in self.layers for step in layer.steps if isinstance(step, Exec))
+        mounts = (mount for step in steps for mount in step.mounts if isinstance(mount, Files))
+        return tuple(sorted({path for mount in mounts for path in mount.project}))
+
+    def needed_by(self, layer: Layer) -> tuple[Layer, ...]:
+        """The layers a layer stands on, those they stand on included, in the plan's order."""
+        wanted = set(layer.needs)
+        for other in reversed(self.layers):
+            if other.name in wanted:
+                wanted.update(other.needs)
+        return tuple(other for other in self.layers if other.name in wanted)

@@ -1,0 +1,245 @@
+"""The parameters of a handler as inputs: annotation, default and what ``Input(...)`` says.
+
+A bound or choice that cannot be worked out is a problem: left out of the schema, it would let
+through what its author meant to keep out.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from cog_frontend.schema.annotations import Annotations
+from cog_frontend.schema.calls import PARAMETERS, Argument, InputCalls
+from cog_frontend.schema.constants import Constants
+from cog_frontend.schema.constraints import complaints
+from cog_frontend.schema.model import AnyOf, Choice, InputField, Json, Kind, ListOf, Scalar, Shape
+from cog_frontend.schema.names import Scope
+from cog_frontend.schema.report import Report, near
+from cog_frontend.schema.source import Refusal, Rejected
+
+_RENAMED = {"gt": "ge", "lt": "le", "min": "ge", "max": "le", "pattern": "regex", "enum": "choices"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A parameter of the handler and its default, if it has one."""
+
+    node: ast.arg
+    default: ast.expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What was worked out of an ``Input(...)`` call, choices apart; ``required`` by ``...``."""
+
+    values: dict[str, Json]
+    choices: tuple[Json, ...]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Reads the inputs of one handler; problems go to the report."""
+
+    constants: Constants
+    report: Report
+
+    def read(self, parameters: Iterable[Parameter], scope: Scope) -> tuple[InputField, ...]:
+        """Return the inputs in the order of the parameters, unreadable ones left out."""
+        fields = [self._field(parameter, scope) for parameter in parameters]
+        return tuple(field for field in fields if field is not None)
+
+    def _field(self, parameter: Parameter, scope: Scope) -> InputField | None:
+        name = parameter.node.arg
+        known = len(self.report.problems)
+        shape = self.report.attempt(partial(self._shape, parameter, scope), about=f"input {name}")
+        find = partial(self._arguments, parameter.default, scope)
+        arguments = self.report.attempt(find, about=f"input {name}") or {}
+        given = self._given(f"input {name}", arguments)
+        if shape is None or len(self.report.problems) > known:
+            return None
+        field = _built(name, shape, given)
+        for complaint in complaints(field):
+            argument = arguments.get(complaint.argument)
+            source = argument.scope.source if argument else scope.source
+            node: ast.AST = argument.node if argument else parameter.node
+            refused = Refusal(source, node, complaint.message, hint=complaint.hint)
+            self.report.refused(refused, about=f"input {name}")
+        return field
+
+    def _arguments(self, default: ast.expr | None, scope: Scope) -> Mapping[str, Argument]:
+        """Return what ``Input(...)`` is given; a plain default counts as its ``default``."""
+        if default is None:
+            return {}
+        call = InputCalls(self.constants.project).find(default, scope)
+        return {"default": Argument(default, scope)} if call is None else call
+
+    def _shape(self, parameter: Parameter, scope: Scope) -> Shape:
+        node = parameter.node
+        if node.annotation is None:
+            hint = f"write its type: `{node.arg}: str`"
+            raise Refusal(scope.source, node, "it has no type annotation", hint=hint)
+        annotations = Annotations(self.constants, self.report, whole=False)
+        shape = annotations.shape(node.annotation, scope)
+        if why := _unusable(shape):
+            message, hint = why
+            raise Refusal(scope.source, node.annotation, message, hint=hint)
+        return shape
+
+    def _given(self, about: str, arguments: Mapping[str, Argument]) -> _Given:
+        """Work out every argument of a call; what cannot be goes to the report."""
+        values: dict[str, Json] = {}
+        choices: tuple[Json, ...] = ()
+        required = False
+        for name, argument in arguments.items():
+            if name == "description":
+                describe = partial(self._description, about, argument)
+                values[name] = self.report.attempt(describe)
+            elif name == "choices":
+                choices = self.report.attempt(partial(self._choices, argument), about=about) or ()
+            elif name == "default" and self._is_ellipsis(argument):
+                required = True
+            else:
+                read = partial(self._argument, name, argument)
+                values[name] = self.report.attempt(read, about=about)
+        return _Given(values, choices, required)
+
+    def _argument(self, name: str, argument: Argument) -> Json:
+        source = argument.scope.source
+        if name not in PARAMETERS:
+            instead = _RENAMED.get(name)
+            hint = f"did you mean '{instead}'?" if instead else near(name, PARAMETERS)
+            raise Refusal(source, argument.node, f"Input() has no argument {name!r}", hint=hint)
+        if name == "default_factory":
+            hint = "give the value itself as the default"
+            raise Refusal(source, argument.node, "default_factory is not supported", hint=hint)
+        value = self.constants.json(argument.node, argument.scope)
+        if why := _wrong_type(name, value):
+            raise Refusal(source, argument.node, f"{name} {why}")
+        return value
+
+    def _is_ellipsis(self, argument: Argument) -> bool:
+        """Whether the default is ``...``: an input that must be given whatever its type."""
+        try:
+            return self.constants.value(argument.node, argument.scope) is ...
+        except Rejected:
+            return False  # said once more, and reported, where the default is read
+
+    def _choices(self, argument: Argument) -> tuple[Json, ...]:
+        """Return the choices in order, each once; none for ``choices=None``."""
+        if isinstance(argument.node, ast.Constant) and argument.node.value is None:
+            return ()
+        kept: list[Json] = []
+        for value in self.constants.json_items(argument.node, argument.scope):
+            if not any(type(value) is type(one) and value == one for one in kept):
+                kept.append(value)
+        if not kept:
+            raise Refusal(argument.scope.source, argument.node, "choices is empty")
+        return tuple(kept)
+
+    def _description(self, about: str, argument: Argument) -> str | None:
+        """Return the description; one that is not known without running code is left out."""
+        try:
+            value = self.constants.json(argument.node, argument.scope)
+        except Refusal as refused:
+            found = refused.problem
+            message = f"{about}: the schema has no description for it: {found.message}"
+            self.report.warning(replace(found, message=message))
+            return None
+        return value if isinstance(value, str) else None
+
+
+def _built(name: str, shape: Shape, given: _Given) -> InputField:
+    """Put an input together; a default of None counts as none (upstream: pkg/schema)."""
+    nullable = isinstance(shape, AnyOf) and shape.nullable
+    default = given.values.get("default")
+    open_secret = shape == Scalar(Kind.SECRET) and "default" in given.values and default is None
+    choices = given.choices or _own_choices(shape)
+    return InputField(
+        name=name,
+        shape=AnyOf((shape,), nullable=True) if open_secret else shape,
+        required=given.required or (default is None and not nullable and not open_secret),
+        has_default=default is not None or open_secret,
+        default=default,
+        description=_text(given.values.get("description")),
+        ge=_number(given.values.get("ge")),
+        le=_number(given.values.get("le")),
+        min_length=_whole(given.values.get("min_length")),
+        max_length=_whole(given.values.get("max_length")),
+        regex=_text(given.values.get("regex")),
+        choices=tuple(one for one in choices if one is not None) if nullable else choices,
+        deprecated=given.values.get("deprecated") is True,
+        accept=_text(given.values.get("accept")),
+    )
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Json) -> int | float | None:
+    return value if isinstance(value, int | float) else None
+
+
+def _whole(value: Json) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _unusable(shape: Shape) -> tuple[str, str] | None:
+    """Say why an input cannot have this shape, and what to do; None where it can."""
+    match shape:
+        case ListOf(items=None):
+            return "a list must say what it holds", "write list[str], or whatever the items are"
+        case ListOf(items=ListOf()):
+            return "a list of lists cannot be an input", "use dict, or Any"
+        case ListOf(items=items) if items is not None:
+            return _unusable(items)
+        case AnyOf(variants=variants) if len(variants) > 1:
+            return _unusable_union(variants)
+        case AnyOf(variants=variants):
+            return _unusable(variants[0])
+        case _:
+            return None
+
+
+def _unusable_union(variants: tuple[Shape, ...]) -> tuple[str, str] | None:
+    for variant in variants:
+        inner = variant.items if isinstance(variant, ListOf) else variant
+        if isinstance(inner, Choice) or inner in (Scalar(Kind.FILE), Scalar(Kind.SECRET)):
+            message = "a union of inputs holds only str, int, float, bool, dict and lists of them"
+            return message, "use one type, or an input of its own for each"
+        if why := _unusable(variant):
+            return why
+    return None
+
+
+def _own_choices(shape: Shape) -> tuple[Json, ...]:
+    """Return what a Literal or an Enum in the annotation allows."""
+    match shape:
+        case Choice(values=values):
+            return values
+        case ListOf(items=Choice(values=values)):
+            return values
+        case AnyOf(variants=(only,)):
+            return _own_choices(only)
+        case _:
+            return ()
+
+
+def _wrong_type(name: str, value: Json) -> str:
+    """Say what a value of an argument should have been; "" where it is that."""
+    if value is None or name == "default":
+        return ""
+    is_bool = isinstance(value, bool)
+    if name in {"ge", "le"} and (is_bool or not isinstance(value, int | float)):
+        return "must be a number"
+    if name in {"min_length", "max_length"} and (is_bool or not isinstance(value, int)):
+        return "must be a whole number"
+    if name in {"regex", "accept"} and not isinstance(value, str):
+        return "must be text"
+    if name == "deprecated" and not is_bool:
+        return "must be True or False"
+    return ""

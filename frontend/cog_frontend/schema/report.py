@@ -1,0 +1,62 @@
+"""Everything found while reading, gathered so that a person sees all of it at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from cog_frontend.errors import Problem
+from cog_frontend.schema.source import Refusal, SourceError
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Report:
+    """Problems, which stop the build, and warnings, which do not; each is kept once."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def problem(self, found: Problem) -> None:
+        """Keep a problem."""
+        if found not in self.problems:
+            self.problems.append(found)
+
+    def warning(self, found: Problem) -> None:
+        """Keep a warning."""
+        if found not in self.warnings:
+            self.warnings.append(found)
+
+    def attempt(self, read: Callable[[], T], *, about: str = "") -> T | None:
+        """Return what ``read`` gives; what it refuses becomes a problem ``about`` something."""
+        try:
+            return read()
+        except Refusal as refused:
+            self.refused(refused, about=about)
+        except SourceError as broken:
+            self.problem(broken.problem)
+        return None
+
+    def refused(self, refused: Refusal, *, about: str) -> None:
+        """Keep a refusal as a problem ``about`` something."""
+        message = f"{about}: {refused.problem.message}" if about else refused.problem.message
+        self.problem(replace(refused.problem, message=message))
+
+    def sorted_problems(self) -> tuple[Problem, ...]:
+        """Return the problems by file and position."""
+        return tuple(sorted(self.problems, key=_position))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the closest known word, "" where none is close."""
+    matches = difflib.get_close_matches(word, sorted(set(known)), 1)
+    return f"did you mean '{matches[0]}'?" if matches else ""
+
+
+def _position(found: Problem) -> tuple[str, int, int]:
+    if found.span is None:
+        return found.file, 0, 0
+    return found.file, found.span.start_line, found.span.start_column

@@ -1,0 +1,60 @@
+"""From the options in the environment to the one Return: every error ends as a message there."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+
+from cog_frontend.build import Build
+from cog_frontend.errors import FrontendError, ProjectError
+from cog_frontend.gateway import (
+    Bridge,
+    Failure,
+    Result,
+    failure_from_problems,
+    failure_from_rpc,
+    unsupported_subrequest,
+)
+from cog_frontend.options import options_from_environment
+from cog_frontend.rpc import RpcError
+
+
+def serve(bridge: Bridge, environment: Mapping[str, str]) -> None:
+    """Answer one build request through ``bridge``."""
+    outcome = _outcome(bridge, environment)
+    if isinstance(outcome, Failure):
+        bridge.return_error(outcome)
+    else:
+        bridge.return_result(outcome)
+
+
+def _outcome(bridge: Bridge, environment: Mapping[str, str]) -> Result | Failure:
+    sources: Callable[[], Mapping[str, bytes]] = dict
+    try:
+        options = options_from_environment(environment)
+        if options.request:
+            return unsupported_subrequest(options.request)
+        build = Build(bridge, options)
+        sources = lambda: build.sources  # noqa: E731 - read when an error needs it
+        return build.run()
+    except ProjectError as error:
+        return failure_from_problems(error.problems, sources())
+    except FrontendError as error:
+        return Failure(message=str(error))
+    except RpcError as error:
+        return failure_from_rpc(error)
+    except Exception:  # the one place where a bug of ours becomes a message
+        return _internal_error(traceback.format_exc())
+
+
+def _internal_error(trace: str) -> Failure:
+    """The whole trace goes to the daemon's log, its reference to the user."""
+    reference = hashlib.sha256(trace.encode()).hexdigest()[:12]
+    sys.stderr.write(f"cogkit internal error {reference}\n{trace}")
+    last = trace.strip().splitlines()[-1]
+    return Failure(
+        message=f"internal error in cogkit ({reference}): {last}\n"
+        "This is a bug: the builder's log has the details under this reference."
+    )

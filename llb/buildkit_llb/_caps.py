@@ -1,0 +1,76 @@
+"""Names of what an op can ask of a daemon (BuildKit's solver/pb/caps.go).
+
+A daemon refuses an op that names a cap it does not know, and misreads in silence an op that uses
+a feature without naming its cap. ``file.copy.modestring`` and
+``exec.meta.removemountstubs.recursive`` are in that file but no daemon registers them, so that
+every daemon refuses an op that names them: they are left out on purpose.
+"""
+
+from __future__ import annotations
+
+CONSTRAINTS = "constraints"
+PLATFORM = "platform"
+META_IGNORE_CACHE = "meta.ignorecache"
+META_DESCRIPTION = "meta.description"
+META_EXPORT_CACHE = "meta.exportcache"
+
+SOURCE_IMAGE = "source.image"
+SOURCE_IMAGE_RESOLVE_MODE = "source.image.resolvemode"
+SOURCE_IMAGE_LAYER_LIMIT = "source.image.layerlimit"
+SOURCE_IMAGE_CHECKSUM = "source.image.checksum"
+SOURCE_OCI_LAYOUT = "source.ocilayout"
+SOURCE_LOCAL = "source.local"
+SOURCE_LOCAL_UNIQUE = "source.local.unique"
+SOURCE_LOCAL_SESSION_ID = "source.local.sessionid"
+SOURCE_LOCAL_INCLUDE = "source.local.includepatterns"
+SOURCE_LOCAL_FOLLOW = "source.local.followpaths"
+SOURCE_LOCAL_EXCLUDE = "source.local.excludepatterns"
+SOURCE_LOCAL_SHARED_KEY_HINT = "source.local.sharedkeyhint"
+SOURCE_LOCAL_DIFFER = "source.local.differ"
+SOURCE_LOCAL_METADATA_TRANSFER = "source.local.metadatatransfer"
+SOURCE_HTTP = "source.http"
+SOURCE_HTTP_CHECKSUM = "source.http.checksum"
+SOURCE_HTTP_PERM = "source.http.perm"
+SOURCE_HTTP_UID_GID = "soruce.http.uidgid"  # spelled so upstream
+SOURCE_HTTP_AUTH = "source.http.auth"
+SOURCE_GIT = "source.git"
+SOURCE_GIT_KEEP_DIR = "source.git.keepgitdir"
+SOURCE_GIT_FULL_URL = "source.git.fullurl"
+SOURCE_GIT_HTTP_AUTH = "source.git.httpauth"
+SOURCE_GIT_KNOWN_HOSTS = "source.git.knownsshhosts"
+SOURCE_GIT_SSH_SOCK = "source.git.mountsshsock"
+SOURCE_GIT_SUBDIR = "source.git.subdir"
+SOURCE_GIT_CHECKSUM = "source.git.checksum"
+SOURCE_GIT_SKIP_SUBMODULES = "source.git.skipsubmodules"
+SOURCE_GIT_MTIME = "source.git.mtime"
+SOURCE_GIT_FETCH_BY_COMMIT = "source.git.fetchbycommit"
+
+EXEC_BASE = "exec.meta.base"
+EXEC_DEFAULT_PATH = "exec.meta.setsdefaultpath"
+EXEC_PROXY = "exec.meta.proxyenv"
+EXEC_NETWORK = "exec.meta.network"
+EXEC_SECURITY = "exec.meta.security"
+EXEC_ULIMIT = "exec.meta.ulimit"
+EXEC_CGROUP_PARENT = "exec.meta.cgroup.parent"
+EXEC_LINUX_RESOURCES = "exec.meta.linux.resources"
+EXEC_VALID_EXIT_CODE = "exec.validexitcode"
+EXEC_SECRETS_ENV = "exec.secretenv"
+MOUNT_BIND = "exec.mount.bind"
+MOUNT_SELECTOR = "exec.mount.selector"
+MOUNT_CACHE = "exec.mount.cache"
+MOUNT_CACHE_SHARING = "exec.mount.cache.sharing"
+MOUNT_CONTENT_CACHE = "exec.mount.cache.content"
+MOUNT_TMPFS = "exec.mount.tmpfs"
+MOUNT_TMPFS_SIZE = "exec.mount.tmpfs.size"
+MOUNT_SECRETS = "exec.mount.secret"
+MOUNT_SSH = "exec.mount.ssh"
+
+FILE_BASE = "file.base"
+FILE_RM_WILDCARD = "file.rm.wildcard"
+FILE_COPY_PATTERNS = "file.copy.includeexcludepatterns"
+FILE_COPY_ALWAYS_REPLACE = "file.copy.alwaysreplaceexistingdestpaths"
+FILE_COPY_REQUIRED_PATHS = "file.copy.requiredpaths"
+FILE_SYMLINK = "file.symlink.create"
+
+MERGE = "mergeop"
+DIFF = "diffop"

@@ -1,0 +1,2 @@
+def train(epochs: int) -> str:
+    return f"{epochs} epochs"

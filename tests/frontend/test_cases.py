@@ -1,0 +1,112 @@
+"""Every case, through the whole frontend and an in-memory BuildKit: plan, graph, image config.
+
+The graphs are golden text with inputs by number: a digest would change everything below it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from buildkit_llb import Platform, State, dump, load, marshal
+from cog_frontend import plan
+from cog_frontend.config import read_config
+from cog_frontend.gateway import Bridge
+from cog_frontend.project import read_project
+from cog_frontend.session import serve
+from cog_frontend.version import VERSION
+from tests.fakes.bridge import FakeBridge, FakeImage
+from tests.fakes.caps import GRAPHDRIVER, MODERN, Abilities
+
+CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/cog.yaml"))
+BASE = FakeImage(config={"config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]}})
+TOOLBOX = FakeImage(
+    config={"config": {}},
+    files={f"runtime/3.{minor}/serve.py": b"" for minor in range(10, 15)},
+)
+SOURCE = "registry.example.com/cogkit/frontend:1"
+Golden = Callable[[Path, str], None]
+
+LINUX = Platform(os="linux", architecture="amd64")
+
+
+def project_files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "expected" not in path.parts
+    }
+
+
+def frontend(
+    files: dict[str, bytes],
+    options: dict[str, str] | None = None,
+    *,
+    caps: Abilities = MODERN,
+    filename: str = "cog.yaml",
+) -> FakeBridge:
+    """Run the frontend as the daemon would and return what the daemon saw."""
+    images = {
+        f"docker.io/library/python:{version}-slim": BASE
+        for version in ("3.10", "3.11", "3.12", "3.13", "3.12.4")
+    }
+    definition = (filename, f"{filename}.dockerignore")
+    bridge = FakeBridge(
+        files={
+            "dockerfile": {name: files[name] for name in definition if name in files},
+            "context": files,
+        },
+        images={**images, f"{SOURCE}-toolbox": TOOLBOX},
+        caps=caps,
+    )
+    given = {"filename": filename, "source": SOURCE, **(options or {})}
+    environment = {
+        f"BUILDKIT_FRONTEND_OPT_{number}": f"{key}={value}"
+        for number, (key, value) in enumerate(given.items())
+    }
+    serve(Bridge(bridge), {**environment, "BUILDKIT_SESSION_ID": "session1"})
+    return bridge
+
+
+def graph(bridge: FakeBridge) -> str:
+    return dump(bridge.solves[-1].definition)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_case(case: Path, golden: Golden) -> None:
+    files = project_files(case)
+    config = read_config(files["cog.yaml"])
+    project = read_project(config, ("cog.yaml", files["cog.yaml"]), files.get)
+    planned = plan.make_plan(config, project, version=VERSION)
+    golden(case / "expected/plan.json", plan.plan_json(planned).replace(VERSION, "VERSION"))
+    bridge = frontend(files)
+    golden(case / "expected/llb.txt", graph(bridge))
+    image = json.loads(bridge.result.metadata["containerimage.config"])
+    shown = json.dumps(image, indent=2, sort_keys=True).replace(VERSION, "VERSION")
+    golden(case / "expected/image.json", f"{shown}\n")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_without_merge_the_same_layers_become_a_chain(case: Path, golden: Golden) -> None:
+    bridge = frontend(project_files(case), caps=GRAPHDRIVER)
+    text = graph(bridge)
+    golden(case / "expected/llb-chain.txt", text)
+    assert "needs mergeop" not in text
+    assert bridge.result.ref.id
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+def test_the_same_project_gives_the_same_bytes(case: Path) -> None:
+    files = project_files(case)
+    shuffled = dict(reversed(files.items()))
+    one, two = (frontend(each).solves[-1].definition.to_bytes() for each in (files, shuffled))
+    assert one == two
+
+
+def test_the_definition_survives_loading() -> None:
+    definition = frontend(project_files(CASES[0])).solves[-1].definition
+    state: State = load(definition)
+    assert marshal(state, platform=LINUX).ops == definition.ops

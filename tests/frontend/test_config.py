@@ -1,0 +1,149 @@
+"""cog.yaml -> Config: every value keeps its spelling and its place, every problem is named."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cog_frontend.config import Config, config_keys, read_config
+from cog_frontend.errors import ProjectError
+
+
+def read(text: str) -> Config:
+    return read_config(text.encode())
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ProjectError) as caught:
+        read(text)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_whole_file() -> None:
+    config = read("""\
+build:
+  gpu: true
+  python_version: 3.10
+  python_requirements: requirements.txt
+  system_packages:
+    - ffmpeg
+    - libgl1
+  run:
+    - echo one
+    - command: echo two
+      mounts:
+        - {type: secret, id: token, target: /run/token}
+predict: "predict.py:Predictor"
+image: r8.im/me/model
+concurrency:
+  max: 4
+environment:
+  - A=b c
+""")
+    assert config.python == "3.10"
+    assert config.build.gpu is True
+    assert config.build.python_requirements is not None
+    assert [package.text for package in config.build.system_packages] == ["ffmpeg", "libgl1"]
+    assert [command.text for command in config.build.run] == ["echo one", "echo two"]
+    assert config.build.run[1].mounts[0].target == "/run/token"
+    assert config.predictor is not None
+    assert config.predictor.text == "predict.py:Predictor"
+    assert config.concurrency is not None
+    assert config.concurrency.max == 4
+    assert [(item.name, item.value) for item in config.environment] == [("A", "b c")]
+
+
+def test_an_empty_file_is_a_config_with_defaults() -> None:
+    assert read("") == read("# nothing\n") == read("~\n") == Config()
+    assert Config().python_minor == "3.13"
+
+
+def test_the_patch_release_is_kept_and_cut() -> None:
+    config = read("build: {python_version: 3.12.4}")
+    assert (config.python, config.python_minor) == ("3.12.4", "3.12")
+
+
+def test_unknown_keys_have_a_place_and_a_hint() -> None:
+    found = problems("build:\n  python_versoin: '3.12'\nwhatever: 1\n")
+    assert found[0] == (
+        "cog.yaml:2:3: build.python_versoin: unknown key (did you mean 'python_version'?)"
+    )
+    assert found[1].startswith("cog.yaml:3:1: whatever: unknown key (known keys: build, ")
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
+    text = """\
+predict: predict
+build:
+  python_version: 3.9
+  gpu: "yes"
+  system_packages: ["ok", "-o=Evil", "a b"]
+  python_packages: numpy
+"""
+    assert [line.split(": ")[0] for line in problems(text)] == [
+        "cog.yaml:1:10", "cog.yaml:3:19", "cog.yaml:4:8", "cog.yaml:5:27", "cog.yaml:5:38",
+        "cog.yaml:6:20",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("run: a.py:A\npredict: b.py:B", "only one of run or predict can be set"),
+        ("build: [1]", "build must be a mapping"),
+        ("- 1", "the file must be a mapping"),
+        ("build: {run: [{mounts: []}]}", "build.run[0].command is missing"),
+        (
+            "build: {run: [{command: x, mounts: [{id: a}]}]}",
+            "build.run[0].mounts[0].type is missing",
+        ),
+        ("build: {python_requirements: ../r.txt}", "is outside the project folder"),
+        ("build: {python_requirements: /r.txt}", "is outside the project folder"),
+        ("predict: ../p.py:P", "is outside the project folder"),
+        ("build: {python_version: three}", "must include major and minor version"),
+        ("build: {python_version: 2.7}", "Python 2.7 is not supported"),
+        ("concurrency: {max: 0}", "must be a whole number of at least 1"),
+        ("concurrency: {}", "concurrency.max is missing"),
+        ("environment: [1A=x]", "must be in the form NAME=value"),
+        ("environment: [PATH=x]", "'PATH' is reserved"),
+        ("environment: [CUDA_HOME=x]", "'CUDA_HOME' is reserved"),
+        ("environment: [A=1, A=2]", "'A' is set twice"),
+        (
+            "build: {python_requirements: r.txt, python_packages: [a]}",
+            "only one of python_packages",
+        ),
+        ("weights: [a]", "weights is not supported by this version"),
+        ("build: {cuda: '12.1'}", "build.cuda is not supported by this version"),
+        ("a: [", "invalid YAML"),
+        ("a: 1\na: 2", "key 'a' stands twice (first: line 1)"),
+        ("a: &x [*x]", "an alias points back at its own parent"),
+        ("? [a]\n: b", "a key must be plain text"),
+        ("image: 'a\0b'", "invalid YAML"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, expected: str) -> None:
+    assert expected in "\n".join(problems(text))
+
+
+def test_bytes_that_are_not_utf8_have_a_line() -> None:
+    with pytest.raises(ProjectError) as caught:
+        read_config(b"build:\n  gpu: \xff\n")
+    assert "cog.yaml:2:1: byte 0xff is not UTF-8" in str(caught.value)
+
+
+def test_a_block_ends_at_its_last_line_not_at_the_blank_after_it() -> None:
+    config = read("build:\n  run:\n    - |\n      a\n      b\n\n# end\nimage: x\n")
+    assert (config.build.run[0].span.start_line, config.build.run[0].span.end_line) == (3, 5)
+
+
+def test_every_key_of_the_model_is_listed() -> None:
+    assert {"build.gpu", "build.run", "concurrency.max", "image", "predict"} <= config_keys()
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: f"build: {text}".encode()))
+def test_any_bytes_give_a_config_or_problems(data: bytes) -> None:
+    try:
+        read_config(data)
+    except ProjectError as error:
+        assert error.problems
