@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-STDLIB = frozenset(sys.stdlib_module_names)
+# annotationlib: 3.14; _typeshed: what type checkers alone see of the standard library.
+STDLIB = sys.stdlib_module_names | {"annotationlib", "_typeshed"}
 LLB = {"buildkit_llb", "google"}
 H2 = {"h2", "hpack", "hyperframe"}
 SERVER = {"cog", "granian", "httpx", "litestar", "msgspec", "orjson", "prometheus_client"}

@@ -1,13 +1,20 @@
 #!/bin/sh
 # Steps of Dockerfile.frontend: what a toolbox holds, for the target architecture.
 #   runtime.sh tools ARCH     uv and tini
-#   runtime.sh runtime ARCH   the server and its own dependencies for the Python that runs this
+#   runtime.sh deps ARCH      the server's own dependencies for the Python that runs this
+#   runtime.sh runtime ARCH   the server itself and what starts it
 set -eu
 case "$2" in
   amd64) platform=x86_64-unknown-linux-gnu ;;
   arm64) platform=aarch64-unknown-linux-gnu ;;
   *) echo "runtime.sh: no runtime for architecture '$2': amd64 or arm64" >&2; exit 1 ;;
 esac
+
+# Nothing in the image changes after this: bytecode needs no check against its source.
+compile() {
+  find "$@" -name __pycache__ -type d -prune -exec rm -rf {} +
+  python3 -m compileall -q --invalidation-mode unchecked-hash "$@"
+}
 
 case "$1" in
   tools)
@@ -21,17 +28,20 @@ case "$1" in
       --python-platform "$platform" -r /build/uv.txt
     cp /deb/uv/bin/uv /out/bin/uv
     ;;
-  runtime)
-    mkdir -p /out/bin /out/lib
+  deps)
+    mkdir -p /out
     python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     UV_LINK_MODE=copy /tools/uv/bin/uv pip install --quiet --no-config --only-binary :all: \
       --require-hashes --target /out/deps --python-version "$python" --python-platform "$platform" \
-      -r /context/requirements/server.txt
+      -r /build/server.txt
     rm -rf /out/deps/bin /out/deps/.lock
+    compile /out/deps
+    ;;
+  runtime)
+    mkdir -p /out/bin /out/lib
     cp /tools/out/bin/tini /out/bin/tini
-    cp /context/server/serve.py /out/serve.py
-    cp -r /context/server/cog /out/lib/cog
-    find /out -name __pycache__ -type d -prune -exec rm -rf {} +
-    python3 -m compileall -q --invalidation-mode unchecked-hash /out/lib /out/deps /out/serve.py
+    cp /build/server/serve.py /out/serve.py
+    cp -r /build/server/cog /out/lib/cog
+    compile /out/lib /out/serve.py
     ;;
 esac

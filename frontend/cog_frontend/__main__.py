@@ -12,16 +12,25 @@ import sys
 from cog_frontend.gateway.bridge import Bridge
 from cog_frontend.rpc.connection import adopt_stdio
 
+TRACE_OPTION = "build-arg:COGKIT_TRACE=1"
+
 
 def main() -> None:
     """Run one build, send exactly one Return, and exit: 0 whatever the build's outcome."""
     connection = adopt_stdio()
-    bridge = Bridge(connection)
+    trace = None
+    if TRACE_OPTION in os.environ.values():
+        from cog_frontend.trace import trace_this_process  # noqa: PLC0415 - only when asked for
+
+        trace = trace_this_process()
+    bridge = Bridge(trace.watch(connection) if trace else connection)
     bridge.start_ping()
 
     from cog_frontend.session import serve  # noqa: PLC0415 - after the first request, see above
 
-    serve(bridge, os.environ)
+    if trace:
+        trace.mark("imports")
+    serve(bridge, os.environ, finish=trace.annotate if trace else None)
     sys.stderr.flush()
     # The daemon waits for the container to stop: nothing is left to clean up in it.
     os._exit(0)

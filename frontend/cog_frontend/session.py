@@ -21,13 +21,16 @@ from cog_frontend.options import options_from_environment
 from cog_frontend.rpc import RpcError
 
 
-def serve(bridge: Bridge, environment: Mapping[str, str]) -> None:
-    """Answer one build request through ``bridge``."""
+Finish = Callable[[Result], Result]
+
+
+def serve(bridge: Bridge, environment: Mapping[str, str], *, finish: Finish | None = None) -> None:
+    """Answer one build request through ``bridge``; ``finish`` has the last word on a result."""
     outcome = _outcome(bridge, environment)
     if isinstance(outcome, Failure):
         bridge.return_error(outcome)
     else:
-        bridge.return_result(outcome)
+        bridge.return_result(finish(outcome) if finish else outcome)
 
 
 def _outcome(bridge: Bridge, environment: Mapping[str, str]) -> Result | Failure:

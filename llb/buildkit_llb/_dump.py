@@ -6,14 +6,17 @@ Inputs go by number: a digest would change with everything above it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
 from buildkit_llb._definition import Definition, Location, OpMetadata, digest, parse_op
 from buildkit_llb._graph import NO_INDEX
 from buildkit_llb._metadata import NAME_KEY
 from buildkit_llb.pb import ops_pb2 as pb
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 
 TEXT_MAX = 2000  # longer file content is shown by its size and digest
 

@@ -31,21 +31,21 @@ class MergeOp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DiffOp:
-    """What makes ``upper`` out of ``lower``; None is the empty tree."""
+    """What makes ``upper`` out of ``lower``; ``upper`` None is the empty tree."""
 
-    lower: Output | None = field(repr=False)
+    lower: Output = field(repr=False)
     upper: Output | None = field(repr=False)
     metadata: Metadata = field(default=NO_METADATA, repr=False)
 
     @property
     def inputs(self) -> tuple[Output, ...]:
         """The trees that are there, ``lower`` first."""
-        return tuple(output for output in (self.lower, self.upper) if output is not None)
+        return (self.lower,) if self.upper is None else (self.lower, self.upper)
 
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         """Encode the op."""
         diff = pb.DiffOp(
-            lower=pb.LowerDiffInput(input=0 if self.lower else NO_INDEX),
-            upper=pb.UpperDiffInput(input=len(edges) - 1 if self.upper else NO_INDEX),
+            lower=pb.LowerDiffInput(input=0),
+            upper=pb.UpperDiffInput(input=NO_INDEX if self.upper is None else 1),
         )
         return Encoded(encode_op(edges, pb.Op(diff=diff)), frozenset({caps.DIFF}))

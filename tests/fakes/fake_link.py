@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cog import wire
@@ -54,9 +55,7 @@ class FakeLink(Link):
 
     def ends(self, prediction_id: str, output: object = None) -> None:
         """Let a prediction succeed."""
-        self.says(
-            wire.Done(id=prediction_id, status="succeeded", output=output, predict_time=0.5)
-        )
+        self.says(wire.Done(id=prediction_id, status="succeeded", output=output, predict_time=0.5))
 
 
 class FakeWorkers:
@@ -86,7 +85,7 @@ class FakeClock:
     """Every look at it is a second later."""
 
     def __init__(self) -> None:
-        self._now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
 
     def now(self) -> datetime:
         self._now += timedelta(seconds=1)
@@ -108,3 +107,12 @@ async def settle() -> None:
     """Let everything happen that can happen without time passing."""
     for _ in range(20):
         await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until the condition holds; fail after five seconds."""
+    for _ in range(5000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError(f"never came true: {condition}")

@@ -99,10 +99,10 @@ def test_a_copy_keeps_the_last_slash_of_its_destination(given: str, dest: str) -
 
 
 @pytest.mark.parametrize(
-    ("given", "src"), [("x", "/work/x"), ("/x/", "/x"), ("*.txt", "/work/*.txt"), ("..", "/")]
+    ("given", "src"), [("x", "/data/x"), ("/x/", "/x"), ("*.txt", "/data/*.txt"), ("..", "/")]
 )
 def test_the_source_of_a_copy_starts_at_the_directory_of_its_tree(given: str, src: str) -> None:
-    files = image("a").with_cwd("/work")
+    files = image("a").with_cwd("/data")
     assert actions(scratch().with_cwd("/src").file(copy(files, given, "/")))[0].copy.src == src
 
 

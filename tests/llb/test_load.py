@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from buildkit_llb import (
     Definition,
+    LinuxResources,
     LLBError,
     Location,
     Metadata,
     Output,
     Position,
+    ProgressGroup,
     Range,
     SourceInfo,
     State,
@@ -27,7 +29,7 @@ from buildkit_llb import (
     scratch,
 )
 from buildkit_llb._definition import parse_op
-from buildkit_llb._graph import encode_op
+from buildkit_llb._graph import Edge, encode_op
 from buildkit_llb.pb import ops_pb2 as pb
 from tests.llb.samples import AMD64, STATES, context
 
@@ -41,6 +43,20 @@ def test_nothing_is_the_empty_tree() -> None:
 def test_a_loaded_state_starts_without_environment() -> None:
     state = load(marshal(image("a").with_env("A", "1").with_cwd("/x"), platform=AMD64))
     assert (state.env, state.cwd, state.user, state.platform) == ((), "/", "", None)
+
+
+def test_everything_that_was_said_is_kept() -> None:
+    said = Metadata(
+        name="a",
+        ignore_cache=True,
+        export_cache=False,
+        progress_group=ProgressGroup("g", "group"),
+        description=(("k", "v"),),
+        locations=(HERE,),
+        linux_resources=LinuxResources(memory=1),
+    )
+    definition = marshal(image("a").run(["x"], metadata=said).root, platform=AMD64)
+    assert marshal(load(definition), platform=AMD64) == definition
 
 
 def test_the_output_that_is_returned_is_kept() -> None:
@@ -105,10 +121,15 @@ def one(op: pb.Op) -> tuple[bytes, ...]:
     return data, end(data)
 
 
+def changed(data: bytes) -> bytes:
+    """A file op on the output of ``data``."""
+    return encode_op([Edge(digest(data), 0)], pb.Op(file=pb.FileOp(actions=[pb.FileAction()])))
+
+
 REFUSED: dict[str, Callable[[], tuple[bytes, ...]]] = {
     "one op only": lambda: (SOURCE,),
     "cannot be read": lambda: (b"\xff", end(b"\xff")),
-    "not a return op": lambda: (end(SOURCE), SOURCE),
+    "not a return op": lambda: (SOURCE, changed(SOURCE)),
     "last op of the definition": lambda: (SOURCE, b""),
     "lacks an op that is an input": lambda: (SOURCE, end(b"another")),
     "uses output -1": lambda: (SOURCE, end(SOURCE, -1)),

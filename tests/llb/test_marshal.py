@@ -6,6 +6,7 @@ import sys
 
 from buildkit_llb import (
     Definition,
+    LinuxResources,
     Location,
     Metadata,
     Output,
@@ -90,7 +91,7 @@ def test_equal_ops_are_one_op() -> None:
 
 
 def test_equal_ops_keep_all_that_was_said_about_them() -> None:
-    group = ProgressGroup("g", "group")
+    group, limits = ProgressGroup("g", "group"), LinuxResources(memory=1)
     one = image("a", metadata=Metadata(name="one", locations=(at(1),), progress_group=group))
     two = image(
         "a",
@@ -99,15 +100,17 @@ def test_equal_ops_keep_all_that_was_said_about_them() -> None:
             locations=(at(2), at(1)),
             ignore_cache=True,
             export_cache=False,
+            linux_resources=limits,
         ),
     )
-    definition = marshal(merge([one, two]), platform=AMD64)
+    definition = marshal(merge([one, two, image("a")]), platform=AMD64)
     name = definition.digests[0]
     entry = definition.metadata[name]
     assert entry.description == (("k", "v"), ("llb.customname", "one"))
     assert entry.ignore_cache
     assert entry.export_cache is False
     assert entry.progress_group == group
+    assert entry.linux_resources == limits
     assert definition.locations[name] == (at(1), at(2))
 
 
@@ -149,6 +152,19 @@ def test_the_files_of_locations_are_numbered_by_value_in_order_of_use() -> None:
     first = message.Source.locations[definition.digests[1]].locations[0].ranges[0]
     assert (first.start.line, first.start.character) == (2, 0)
     assert (first.end.line, first.end.character) == (2, 5)
+
+
+def test_files_are_listed_in_order_of_use_whatever_the_digests_are() -> None:
+    files = tuple(SourceInfo(f"file {number}", b"") for number in range(12))
+    state = image("a")
+    for info in files:
+        said = Metadata(locations=(at(1, info),))
+        state = state.run(["make", info.filename], metadata=said).root
+    definition = marshal(state, platform=AMD64)
+    assert definition.infos == files
+    assert [message.filename for message in definition.to_pb().Source.infos] == [
+        info.filename for info in files
+    ]
 
 
 def test_the_platform_of_a_state_wins_over_that_of_the_marshal() -> None:

@@ -280,10 +280,10 @@ def test_before_the_server_has_spoken_a_hundred_calls_may_be_open() -> None:
 
 
 def test_an_error_with_megabytes_of_details_arrives_in_continuation_frames() -> None:
-    pair = Pair()
+    pair = Pair(client=Limits(max_frame=16384))
     stream = pair.client.open(METHOD)
     pair.settle()
-    details = bytes(range(256)) * 8192  # in 16 KiB frames: 171 of them, h2 stops at 64
+    details = bytes(range(256)) * 8192  # 171 frames in base64; h2 alone stops at 64
     pair.server.finish(stream, Status(Code.UNKNOWN, "boom", details))
     client, _ = pair.settle()
     assert client == [Finished(stream, Code.UNKNOWN, "boom", details)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cog_frontend.rpc import Connection, ConnectionLost, Peer, Role
+from cog_frontend.rpc import Code, Connection, ConnectionLost, Peer, Role, RpcError
 from cog_frontend.rpc.dispatch import unary
 from cog_frontend.rpc.server import Server
 
@@ -135,6 +135,38 @@ def test_garbage_from_the_server_is_an_error_with_its_first_bytes() -> None:
         pytest.raises(ConnectionLost, match="it began with b'Traceback'"),
     ):
         connection.call("/test.Service/Echo", b"x")
+    os.close(their_write)
+    os.close(their_read)
+
+
+def test_a_closed_connection_touches_no_descriptor() -> None:
+    (read_fd, their_write), (their_read, write_fd) = os.pipe(), os.pipe()
+    connection = Connection(read_fd, write_fd)
+    call = connection.open("/test.Service/Echo")
+    connection.close()
+    reused = os.pipe()  # very likely with the numbers that were just closed
+    connection.close()
+    call.send(b"x")
+    call.cancel()
+    connection.pump(0)
+    with pytest.raises(ConnectionLost, match="closed here"):
+        connection.start("/test.Service/Echo", b"x")
+    with pytest.raises(ConnectionLost, match="closed here"):
+        call.receive()
+    os.close(reused[1])
+    assert os.read(reused[0], 1) == b""
+    for fd in (their_write, their_read, reused[0]):
+        os.close(fd)
+
+
+def test_a_cancelled_call_stays_cancelled_when_the_connection_is_lost() -> None:
+    (read_fd, their_write), (their_read, write_fd) = os.pipe(), os.pipe()
+    with Connection(read_fd, write_fd) as connection:
+        call = connection.start("/test.Service/Echo", b"x")
+        call.cancel()
+    with pytest.raises(RpcError) as caught:
+        call.result()
+    assert caught.value.code is Code.CANCELLED
     os.close(their_write)
     os.close(their_read)
 

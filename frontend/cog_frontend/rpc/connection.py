@@ -124,6 +124,10 @@ class Connection:
         self._duplex = Duplex(read_fd, write_fd)
         self._clock = clock
         self._calls: dict[int, Call] = {}
+        self._lost: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self._lost or 'open'}, {len(self._calls)} calls>"
 
     def __enter__(self) -> Self:
         return self
@@ -158,12 +162,17 @@ class Connection:
         return self.start(method, request, metadata, timeout=timeout).result()
 
     def close(self) -> None:
-        """Close the descriptors; calls that have not ended are lost."""
+        """Close the descriptors; calls that have not ended are lost. Twice does no harm."""
         self._lose("the connection was closed here")
         self._duplex.close()
 
     def pump(self, timeout: float | None) -> None:
-        """Write what can be written, read what has come; wait for it at most ``timeout`` s."""
+        """Write what can be written, read what has come; wait for it at most ``timeout`` s.
+
+        On a connection that is lost this does nothing.
+        """
+        if self._lost is not None:
+            return
         self._duplex.push(self.peer.data_to_send)
         data = self._duplex.wait(timeout)
         if data is None:
@@ -188,6 +197,8 @@ class Connection:
         self._duplex.push(self.peer.data_to_send)
 
     def _open(self, method: str, metadata: Metadata, timeout: float | None) -> Call:
+        if self._lost is not None:
+            raise ConnectionLost(self._lost)
         stream = self.peer.open(method, metadata, timeout=timeout)
         deadline = None if timeout is None else self._clock() + timeout
         call = self._calls[stream] = Call(self, stream, deadline)
@@ -206,6 +217,7 @@ class Connection:
                 pass  # initial metadata is of no use here; the others never reach a client
 
     def _lose(self, reason: str) -> None:
+        self._lost = self._lost or reason
         calls, self._calls = self._calls, {}
         for call in calls.values():
             call.conclude(ConnectionLost(reason))

@@ -186,7 +186,7 @@ class Peer:
         )
         if self._role is Role.CLIENT:
             self._drop(stream, ErrorCodes.CANCEL)
-        elif stream.outbox.trailers is None:
+        else:
             self._answer(stream, status)
 
     def _drop(self, stream: Stream, error: ErrorCodes = ErrorCodes.NO_ERROR) -> None:

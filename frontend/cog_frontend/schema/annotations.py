@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 
 from cog_frontend.schema import known
 from cog_frontend.schema.constants import Constants, shown
@@ -29,19 +28,26 @@ from cog_frontend.schema.source import Refusal, quiet_warnings
 from cog_frontend.schema.values import to_json
 
 
-@dataclass(frozen=True, slots=True)
 class Annotations:
     """Reads the annotations of one project.
 
     ``whole`` is false for inputs: there the document says ``object`` of a mapping, whatever the
-    mapping holds, so its values need not be types that the document knows. ``open`` holds the
+    mapping holds, so its values need not be types that the document knows. ``inside`` holds the
     records that are being read: one that holds itself is any object there (upstream: pkg/schema).
     """
 
-    constants: Constants
-    report: Report
-    whole: bool
-    open: tuple[ast.AST, ...] = ()
+    def __init__(
+        self,
+        constants: Constants,
+        report: Report,
+        *,
+        whole: bool,
+        inside: tuple[ast.AST, ...] = (),
+    ) -> None:
+        self.constants = constants
+        self.report = report
+        self.whole = whole
+        self.inside = inside
 
     def output(self, node: ast.expr, scope: Scope) -> OutputType:
         """Return what a return annotation says; raise ``Refusal``."""
@@ -113,10 +119,11 @@ class Annotations:
         members = self.constants.members(found)
         if members:
             return self._choice([member.value for member in members], node, scope)
-        inner = replace(self, whole=True, open=(*self.open, found.node))
+        inside = (*self.inside, found.node)
+        inner = Annotations(self.constants, self.report, whole=True, inside=inside)
         records = Records(self.constants, self.report, inner.shape)
         family = records.family(found)
-        if found.node in self.open or (family == "typed_dict" and not self.whole):
+        if found.node in self.inside or (family == "typed_dict" and not self.whole):
             return Scalar(Kind.OBJECT)
         if family is None:
             raise self._unsupported(node, scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cog_frontend.schema.names import Assigned, Binding, Scope
 from cog_frontend.schema.project import (
@@ -23,19 +23,18 @@ PARAMETERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Argument:
+class Argument(NamedTuple):
     """An argument of the call and the scope to read it in."""
 
     node: ast.expr
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
 class InputCalls:
     """Finds the calls of one project."""
 
-    project: Project
+    def __init__(self, project: Project) -> None:
+        self.project = project
 
     def find(self, node: ast.expr, scope: Scope) -> Mapping[str, Argument] | None:
         """Return what the call behind a default is given, None where it is a plain value.
@@ -73,10 +72,10 @@ class InputCalls:
             message = "Input() takes only the default without its name"
             raise Refusal(scope.source, node.args[1], message, hint="name it: ge=..., le=...")
         if node.args:
-            named["default"] = Argument(node.args[0], scope)
+            named["default"] = _given(node.args[0], scope)
         for keyword in node.keywords:
             if keyword.arg is not None:
-                named[keyword.arg] = Argument(keyword.value, scope)
+                named[keyword.arg] = _given(keyword.value, scope)
             else:
                 named.update(self._unpacked(keyword.value, scope))
         return named
@@ -93,7 +92,7 @@ class InputCalls:
                 if key is None:
                     named.update(self._unpacked(value, found.scope))
                 elif isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    named[key.value] = Argument(value, found.scope)
+                    named[key.value] = _given(value, found.scope)
                 else:
                     raise Refusal(found.scope.source, key, "the key of an argument is not text")
             return named
@@ -135,6 +134,15 @@ class InputCalls:
         if spec.kwarg is not None:
             layer[spec.kwarg.arg] = _as_dict(rest, call, scope)
         return layer
+
+
+def _given(node: ast.expr, scope: Scope) -> Argument:
+    """Return an argument; what a helper only passes on, where the helper's caller wrote it."""
+    if isinstance(node, ast.Name) and scope.layers:
+        passed = scope.layers[0].get(node.id)
+        if isinstance(passed, Assigned) and passed.scope is not None:
+            return Argument(passed.node, passed.scope)
+    return Argument(node, scope)
 
 
 def _defaults(spec: ast.arguments, scope: Scope) -> dict[str, Binding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cog_frontend.schema.model import InputField, Json, Mode, Predictor
 from cog_frontend.schema.properties import (
@@ -21,20 +21,19 @@ PREFIX = "#/components/schemas/"
 _COMPONENT_NAME = re.compile(r"[a-zA-Z0-9._-]+")  # OpenAPI 3.0.2, "Components Object"
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What the components of one handler are called; ``choices`` by the name of the input."""
 
     input: str
     output: str
     request: str
     response: str
-    choices: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, str]
 
 
 FIXED: Mapping[Mode, Names] = {
-    "predict": Names("Input", "Output", "PredictionRequest", "PredictionResponse"),
-    "train": Names("TrainingInput", "TrainingOutput", "TrainingRequest", "TrainingResponse"),
+    "predict": Names("Input", "Output", "PredictionRequest", "PredictionResponse", {}),
+    "train": Names("TrainingInput", "TrainingOutput", "TrainingRequest", "TrainingResponse", {}),
 }
 _SHARED = ("Status", "HTTPValidationError", "ValidationError")
 
@@ -55,10 +54,7 @@ def name_components(handlers: Iterable[Predictor]) -> dict[Mode, Names]:
             if one.choices:
                 choices[one.name] = _free(one.name, order, taken)
                 taken.add(choices[one.name])
-        fixed = FIXED[handler.mode]
-        named[handler.mode] = Names(
-            fixed.input, fixed.output, fixed.request, fixed.response, choices
-        )
+        named[handler.mode] = FIXED[handler.mode]._replace(choices=choices)
     return named
 
 

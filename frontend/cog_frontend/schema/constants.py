@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from cog_frontend.schema import operations
 from cog_frontend.schema.enums import enum_members
@@ -20,11 +19,12 @@ from cog_frontend.schema.values import Member, to_json
 _EXPECTED = (TypeError, ValueError, ArithmeticError, LookupError)
 
 
-@dataclass(frozen=True, slots=True)
 class Constants:
     """Works out expressions of one project."""
 
-    project: Project
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._members: dict[ast.AST, tuple[Member, ...]] = {}
 
     def json(self, node: ast.expr, scope: Scope) -> Json:
         """Return the expression's value as JSON; raise ``Refusal`` when it has none."""
@@ -54,7 +54,10 @@ class Constants:
 
     def members(self, definition: Definition) -> tuple[Member, ...]:
         """Return the members of an enum class, aliases left out; raise ``Refusal``."""
-        return enum_members(self.project, definition, self.value)
+        node = definition.node
+        if node not in self._members:
+            self._members[node] = enum_members(self.project, definition, self.value)
+        return self._members[node]
 
     def _value(self, node: ast.expr, scope: Scope) -> object:
         match node:
@@ -124,12 +127,11 @@ class Constants:
             case Missing(reason=reason):
                 raise Refusal(scope.source, node, f"`{shown(node)}` {reason}")
             case Foreign() | Package() | Definition():
-                raise Refusal(
-                    scope.source,
-                    node,
-                    f"the value of `{shown(node)}` is not known before the code runs",
-                    hint="write the value as a literal",
-                )
+                message = f"the value of `{shown(node)}` is not known before the code runs"
+                hint = "write the value as a literal"
+                if isinstance(found, Foreign) and not found.name.startswith("builtins."):
+                    hint = f"{found.name} is not in the project: {hint}"
+                raise Refusal(scope.source, node, message, hint=hint)
 
     def _member(self, node: ast.Attribute, scope: Scope) -> Known | None:
         """Return the enum member that ``Color.RED`` names, or its part for ``member.value``."""
@@ -289,5 +291,8 @@ def _targets(target: ast.expr, item: object) -> dict[str, Binding]:
 
 def shown(node: ast.AST) -> str:
     """Return the source of an expression, shortened to fit a message."""
-    text = ast.unparse(node)
+    try:
+        text = ast.unparse(node)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a very deep tree
+        return "this expression"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cog_frontend.schema.model import (
     AnyOf,
@@ -24,8 +24,7 @@ _TEXTS = frozenset({Kind.STRING, Kind.SECRET, Kind.FILE})
 _CHOOSABLE = frozenset({Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN})
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(NamedTuple):
     """What is wrong with the argument of ``Input()`` that has this name."""
 
     argument: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cog_frontend.errors import Problem, ProjectError
 from cog_frontend.schema.constants import Constants
@@ -28,8 +28,7 @@ DEFAULT_NAMES = ("Runner", "Predictor")
 """What a reference without a name means, in this order (upstream: crates/coglet-python)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A reference such as ``pkg/run.py:Runner``; an empty name stands for the default names."""
 
     file: str
@@ -41,8 +40,7 @@ class Ref:
         return posixpath.dirname(self.file)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Handler:
+class Handler(NamedTuple):
     """The definition behind a reference; ``scope`` is where ``function`` stands."""
 
     name: str
@@ -51,8 +49,7 @@ class Handler:
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Decoration:
+class Decoration(NamedTuple):
     """What ``@streaming`` and ``@concurrent`` say; ``concurrency_max`` is None without one."""
 
     streaming: bool = False
@@ -73,12 +70,12 @@ def parse_ref(ref: str) -> Ref:
     return Ref(path, name)
 
 
-@dataclass(frozen=True, slots=True)
 class Handlers:
     """Finds handlers in one project."""
 
-    constants: Constants
-    report: Report
+    def __init__(self, constants: Constants, report: Report) -> None:
+        self.constants = constants
+        self.report = report
 
     @property
     def _project(self) -> Project:
@@ -261,13 +258,14 @@ def _listed(module: Module, mode: Mode, *, prefix: str = "") -> str:
 
 
 def _statement(module: Module, name: str) -> ast.AST | None:
-    """Return the top-level statement that binds the name, for its position."""
-    binding = module.names.bound.get(name)
-    if isinstance(binding, Assigned):
-        return binding.node
+    """Return the first top-level statement that binds the name, for its position."""
     for statement in module.source.tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom) and any(
-            (alias.asname or alias.name) == name for alias in statement.names
-        ):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            bound = {alias.asname or alias.name for alias in statement.names}
+        elif isinstance(statement, ast.Assign):
+            bound = {part.id for part in statement.targets if isinstance(part, ast.Name)}
+        else:
+            continue
+        if name in bound:
             return statement
     return None

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from cog_frontend.schema.annotations import Annotations
 from cog_frontend.schema.calls import PARAMETERS, Argument, InputCalls
 from cog_frontend.schema.constants import Constants
-from cog_frontend.schema.constraints import complaints
+from cog_frontend.schema.constraints import complaints, named
 from cog_frontend.schema.model import AnyOf, Choice, InputField, Json, Kind, ListOf, Scalar, Shape
 from cog_frontend.schema.names import Scope
 from cog_frontend.schema.report import Report, near
@@ -23,16 +24,14 @@ from cog_frontend.schema.source import Refusal, Rejected
 _RENAMED = {"gt": "ge", "lt": "le", "min": "ge", "max": "le", "pattern": "regex", "enum": "choices"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of the handler and its default, if it has one."""
 
     node: ast.arg
     default: ast.expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(NamedTuple):
     """What was worked out of an ``Input(...)`` call, choices apart; ``required`` by ``...``."""
 
     values: dict[str, Json]
@@ -40,12 +39,12 @@ class _Given:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Inputs:
     """Reads the inputs of one handler; problems go to the report."""
 
-    constants: Constants
-    report: Report
+    def __init__(self, constants: Constants, report: Report) -> None:
+        self.constants = constants
+        self.report = report
 
     def read(self, parameters: Iterable[Parameter], scope: Scope) -> tuple[InputField, ...]:
         """Return the inputs in the order of the parameters, unreadable ones left out."""
@@ -62,6 +61,8 @@ class Inputs:
         if shape is None or len(self.report.problems) > known:
             return None
         field = _built(name, shape, given)
+        if field.required and not field.nullable and given.values.get("default", ...) is None:
+            self._warn_of_none(field, arguments["default"])
         for complaint in complaints(field):
             argument = arguments.get(complaint.argument)
             source = argument.scope.source if argument else scope.source
@@ -69,6 +70,14 @@ class Inputs:
             refused = Refusal(source, node, complaint.message, hint=complaint.hint)
             self.report.refused(refused, about=f"input {name}")
         return field
+
+    def _warn_of_none(self, field: InputField, argument: Argument) -> None:
+        """Say that a default of None on a type without None makes the input required."""
+        written = named(field.shape)
+        message = f"input {field.name}: None is not {written}, so the input must be given"
+        hint = f"write `{field.name}: {written} | None` where it may be left out"
+        refused = Refusal(argument.scope.source, argument.node, message, hint=hint)
+        self.report.warning(refused.problem)
 
     def _arguments(self, default: ast.expr | None, scope: Scope) -> Mapping[str, Argument]:
         """Return what ``Input(...)`` is given; a plain default counts as its ``default``."""
@@ -132,13 +141,10 @@ class Inputs:
         """Return the choices in order, each once; none for ``choices=None``."""
         if isinstance(argument.node, ast.Constant) and argument.node.value is None:
             return ()
-        kept: list[Json] = []
-        for value in self.constants.json_items(argument.node, argument.scope):
-            if not any(type(value) is type(one) and value == one for one in kept):
-                kept.append(value)
-        if not kept:
+        items = self.constants.json_items(argument.node, argument.scope)
+        if not items:
             raise Refusal(argument.scope.source, argument.node, "choices is empty")
-        return tuple(kept)
+        return tuple({(type(item), repr(item)): item for item in items}.values())
 
     def _description(self, about: str, argument: Argument) -> str | None:
         """Return the description; one that is not known without running code is left out."""

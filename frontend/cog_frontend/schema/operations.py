@@ -62,7 +62,7 @@ def _remainder(left: object, right: object) -> object:
 
 
 def _length(value: object) -> int:
-    return len(value) if isinstance(value, str | list | tuple | dict) else 0
+    return len(value) if isinstance(value, str | bytes | list | tuple | dict) else 0
 
 
 def _checked(value: object) -> object:
@@ -118,11 +118,7 @@ def items(value: object) -> list[object]:
 
 def unique(values: object) -> tuple[object, ...]:
     """Return the values in their order, each once; stands for a set, which has no order."""
-    kept: list[object] = []
-    for value in items(values):
-        if not any(type(value) is type(other) and value == other for other in kept):
-            kept.append(value)
-    return tuple(kept)
+    return tuple({(type(value), value): value for value in items(values)}.values())
 
 
 def text(value: object) -> str:

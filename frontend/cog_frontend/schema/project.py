@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
+import enum
 import posixpath
 import sys
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cog_frontend.schema.names import (
     Assigned,
@@ -34,41 +37,49 @@ MAX_HOPS = 40
 
 _FOREIGN_ROOTS = frozenset({"cog", "pydantic", "typing_extensions"}) | sys.stdlib_module_names
 _BUILTINS = frozenset(dir(builtins))
+_STARRED: Mapping[str, frozenset[str]] = {
+    "cog": frozenset(
+        {"AsyncConcatenateIterator", "BaseModel", "BasePredictor", "BaseRunner", "File", "Input"}
+        | {"ConcatenateIterator", "Opaque", "Path", "Secret", "URLFile", "URLPath"}
+        | {"concurrent", "streaming"}
+    ),
+    "dataclasses": frozenset(dataclasses.__all__),
+    "enum": frozenset(enum.__all__),
+    "pathlib": frozenset({"Path", "PosixPath", "PurePath"}),
+    "typing": frozenset(typing.__all__),
+    "typing_extensions": frozenset(typing.__all__),
+}
+"""What ``from module import *`` gives, for the modules that a handler may take types from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(NamedTuple):
     """Something that the project does not define: ``cog.Input``, ``builtins.str``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Definition:
+class Definition(NamedTuple):
     """A class or function of the project and the scope that its statement stands in."""
 
     node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
+class Value(NamedTuple):
     """An expression that a name stands for, and the scope to read it in."""
 
     node: ast.expr
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """A module that was imported whole; ``directory`` is set for a relative import."""
 
     module: str
     directory: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """Nothing could be found; ``reason`` is the rest of a sentence that starts with the name."""
 
     reason: str
@@ -78,12 +89,12 @@ class Missing:
 Found = Foreign | Definition | Value | Package | Known | Missing
 
 
-@dataclass(slots=True)
 class Effort:
     """How much work reading may take; stops what would never end."""
 
-    steps: int = 0
-    depth: int = 0
+    def __init__(self) -> None:
+        self.steps = 0
+        self.depth = 0
 
     @contextmanager
     def step(self, node: ast.AST, scope: Scope) -> Iterator[None]:
@@ -100,14 +111,15 @@ class Effort:
             self.depth -= 1
 
 
-@dataclass(slots=True)
 class Project:
     """The files of a project; ``roots`` are the directories that absolute imports start from."""
 
-    read: Callable[[str], bytes | None]
-    roots: tuple[str, ...] = ("",)
-    effort: Effort = field(default_factory=Effort)
-    _modules: dict[str, Module | SourceError | None] = field(default_factory=dict)
+    def __init__(self, read: Callable[[str], bytes | None], roots: tuple[str, ...] = ("",)) -> None:
+        self.effort = Effort()
+        self._read = read
+        self._roots = roots
+        self._modules: dict[str, Module | SourceError | None] = {}
+        self._bodies: dict[ast.AST, Names] = {}
 
     def open(self, path: str) -> Module | None:
         """Return the file's module, None where there is no such file; may raise ``SourceError``."""
@@ -119,7 +131,7 @@ class Project:
         return module
 
     def _opened(self, path: str) -> Module | SourceError | None:
-        data = self.read(path)
+        data = self._read(path)
         try:
             return None if data is None else module_of(parse(data, path))
         except SourceError as error:
@@ -159,8 +171,10 @@ class Project:
 
     def class_scope(self, definition: Definition) -> Scope:
         """Return the scope of the statements in a class body."""
-        names = read_names(definition.node.body, definition.scope.source.path)
-        return definition.scope.within(names.bound)
+        node = definition.node
+        if node not in self._bodies:
+            self._bodies[node] = read_names(node.body, definition.scope.source.path)
+        return definition.scope.within(self._bodies[node].bound)
 
     def _follow(self, found: Value, hops: int) -> Found:
         if hops <= 0:
@@ -184,18 +198,19 @@ class Project:
 
     def _starred(self, name: str, names: Names, hops: int) -> Found | None:
         """Look into the modules of ``from module import *``, the last one first."""
-        if hops <= 0:
-            return None
-        for star in reversed(names.stars):
+        waiting = list(reversed(names.stars))
+        seen: set[str] = set()
+        while waiting and hops > 0:
+            star = waiting.pop(0)
             module = self._module(star.module, star.directory)
             if module is None:
-                if star.directory is None and star.module in {"cog", "typing", "typing_extensions"}:
-                    return Foreign(f"{star.module}.{name}") if name not in _BUILTINS else None
-                continue
-            if name in module.names.bound:
-                return self._found(module.names.bound[name], Scope(module), hops - 1)
-            if found := self._starred(name, module.names, hops - 1):
-                return found
+                if star.directory is None and name in _STARRED.get(star.module, ()):
+                    return Foreign(f"{star.module}.{name}")
+            elif module.source.path not in seen:
+                seen.add(module.source.path)
+                if name in module.names.bound:
+                    return self._found(module.names.bound[name], Scope(module), hops - 1)
+                waiting[:0] = reversed(module.names.stars)
         return None
 
     def _found(self, binding: Binding, scope: Scope, hops: int) -> Found:
@@ -263,7 +278,7 @@ class Project:
     def _module(self, dotted: str, directory: str | None) -> Module | None:
         if directory is None and dotted.partition(".")[0] in _FOREIGN_ROOTS:
             return None
-        for root in self.roots if directory is None else (directory,):
+        for root in self._roots if directory is None else (directory,):
             stem = posixpath.join(root, dotted.replace(".", "/"))
             candidates = [posixpath.join(stem, "__init__.py")]
             if dotted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -26,13 +25,18 @@ _OPTIONAL_KEYS = frozenset({"typing.NotRequired"})
 _REQUIRED_KEYS = frozenset({"typing.Required"})
 
 
-@dataclass(frozen=True, slots=True)
 class Records:
     """Reads record classes; ``shape`` reads the annotation of a field."""
 
-    constants: Constants
-    report: Report
-    shape: Callable[[ast.expr, Scope], Shape]
+    def __init__(
+        self,
+        constants: Constants,
+        report: Report,
+        shape: Callable[[ast.expr, Scope], Shape],
+    ) -> None:
+        self.constants = constants
+        self.report = report
+        self.shape = shape
 
     def family(self, definition: Definition) -> Family | None:
         """Return which kind of record the class is, None when it is none."""

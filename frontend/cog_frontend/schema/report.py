@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from cog_frontend.errors import Problem
@@ -13,12 +13,12 @@ from cog_frontend.schema.source import Refusal, SourceError
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
 class Report:
     """Problems, which stop the build, and warnings, which do not; each is kept once."""
 
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
     def problem(self, found: Problem) -> None:
         """Keep a problem."""

@@ -13,7 +13,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cog_frontend.errors import Problem, Span
 
@@ -25,8 +25,7 @@ _NEWER_SYNTAX = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Source(NamedTuple):
     """One parsed file: its path in the project, its lines and its tree."""
 
     path: str

@@ -29,9 +29,9 @@ def to_json(value: object) -> Json:
     return _ToJson().convert(value)
 
 
-@dataclass(slots=True)
 class _ToJson:
-    nodes: int = 0
+    def __init__(self) -> None:
+        self.nodes = 0
 
     def convert(self, value: object) -> Json:
         self.nodes += 1

@@ -1,0 +1,1 @@
+"""The real thing: BuildKit in a Docker Engine, containers, a registry."""

@@ -1,0 +1,3 @@
+from .consts import NAME as default_name
+from .kinds import Kind
+from .kinds import *
