@@ -87,6 +87,30 @@ def test_the_first_call_leaves_in_one_write() -> None:
     assert names == ["RequestStarted", "MessageReceived", "HalfClosed"]
 
 
+def test_every_step_of_a_call_leaves_at_once_and_is_acknowledged() -> None:
+    (read_fd, their_write), (their_read, write_fd) = os.pipe(), os.pipe()
+    os.set_blocking(their_read, False)  # what has not left is an error here, not a wait
+    server = Peer(Role.SERVER)
+
+    def heard() -> list[str]:
+        return [type(event).__name__ for event in server.receive(os.read(their_read, 100_000))]
+
+    with Connection(read_fd, write_fd) as connection:
+        call = connection.open("/test.Service/Echo")
+        assert heard() == ["RequestStarted"]
+        call.send(b"x")
+        assert heard() == ["MessageReceived"]
+        call.end()
+        assert heard() == ["HalfClosed"]
+        server.send_message(1, b"answer")
+        server.finish(1)
+        os.write(their_write, server.data_to_send())
+        assert call.result() == b"answer"
+        assert os.read(their_read, 100_000)  # that the server's settings are in force
+    os.close(their_write)
+    os.close(their_read)
+
+
 def test_a_server_that_goes_away_loses_the_calls() -> None:
     (read_fd, their_write), (their_read, write_fd) = os.pipe(), os.pipe()
     with Connection(read_fd, write_fd) as connection:

@@ -175,7 +175,7 @@ def _is_a(kind: Kind, value: Json) -> bool:
         case Kind.NUMBER:
             return isinstance(value, int | float) and not isinstance(value, bool)
         case Kind.OBJECT:
-            return True  # Any and Opaque take whatever JSON there is
+            return isinstance(value, dict)
 
 
 def _among(value: Json, choices: tuple[Json, ...]) -> bool:

@@ -7,6 +7,7 @@ through what its author meant to keep out.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from cog_frontend.schema.names import Scope
 from cog_frontend.schema.report import Report, near
 from cog_frontend.schema.source import Refusal, Rejected
 
+_NO_BOUND = {"ge": -math.inf, "le": math.inf}
 _RENAMED = {"gt": "ge", "lt": "le", "min": "ge", "max": "le", "pattern": "regex", "enum": "choices"}
 
 
@@ -109,7 +111,7 @@ class Inputs:
                 values[name] = self.report.attempt(describe)
             elif name == "choices":
                 choices = self.report.attempt(partial(self._choices, argument), about=about) or ()
-            elif name == "default" and self._is_ellipsis(argument):
+            elif name == "default" and self._is(argument, ...):
                 required = True
             else:
                 read = partial(self._argument, name, argument)
@@ -125,17 +127,19 @@ class Inputs:
         if name == "default_factory":
             hint = "give the value itself as the default"
             raise Refusal(source, argument.node, "default_factory is not supported", hint=hint)
+        if name in _NO_BOUND and self._is(argument, _NO_BOUND[name]):
+            return None
         value = self.constants.json(argument.node, argument.scope)
         if why := _wrong_type(name, value):
             raise Refusal(source, argument.node, f"{name} {why}")
         return value
 
-    def _is_ellipsis(self, argument: Argument) -> bool:
-        """Whether the default is ``...``: an input that must be given whatever its type."""
+    def _is(self, argument: Argument, expected: object) -> bool:
+        """Whether the argument is worth ``expected``: ``...``, or a bound that bounds nothing."""
         try:
-            return self.constants.value(argument.node, argument.scope) is ...
+            return self.constants.value(argument.node, argument.scope) == expected
         except Rejected:
-            return False  # said once more, and reported, where the default is read
+            return False  # said once more, and reported, where the argument is read
 
     def _choices(self, argument: Argument) -> tuple[Json, ...]:
         """Return the choices in order, each once; none for ``choices=None``."""

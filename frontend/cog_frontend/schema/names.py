@@ -160,7 +160,8 @@ class _Reader:
             case ast.While(body=body, orelse=orelse):
                 self.read([*body, *orelse], loop)
             case _ if type(node).__name__ == "TypeAlias":  # `type X = ...`, from Python 3.12
-                self._assign(getattr(node, "name"), getattr(node, "value"), condition)  # noqa: B009 -- unknown to the type checker's 3.11
+                alias = vars(node)
+                self._assign(alias["name"], alias["value"], condition)
             case _:
                 pass
 
