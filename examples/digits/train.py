@@ -25,7 +25,8 @@ def main() -> None:
     train_images, test_images, train_labels, test_labels = split
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     model.fit(train_images, train_labels)
-    print(f"accuracy on {len(test_labels)} unseen images: {model.score(test_images, test_labels):.3f}")
+    score = model.score(test_images, test_labels)
+    print(f"accuracy on {len(test_labels)} unseen images: {score:.3f}")
     joblib.dump(model, HERE / "digits.joblib", compress=9)
     (HERE / "samples").mkdir(exist_ok=True)
     for digit in (2, 5, 7):

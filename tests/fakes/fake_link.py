@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cog import wire
@@ -85,7 +85,7 @@ class FakeClock:
     """Every look at it is a second later."""
 
     def __init__(self) -> None:
-        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._now = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 
     def now(self) -> datetime:
         self._now += timedelta(seconds=1)

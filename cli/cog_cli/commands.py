@@ -1,0 +1,105 @@
+"""What each command does, step by step; how it is spelled on the command line is not known here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cog_cli import predict as prediction
+from cog_cli.app import (
+    App,
+    BuildChoices,
+    RunChoices,
+    build_project,
+    need_predictor,
+    project_progress,
+)
+from cog_cli.container import running
+from cog_cli.docker import Image, image_reference
+from cog_cli.errors import CliError
+from cog_cli.interface import Interface, interface
+from cog_cli.predict import Given
+
+_SERVE_GRACE_SECONDS = 3  # as Cog's command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is to run: an image, or (``image`` None) the project of a config file."""
+
+    image: str | None
+    config: str
+    build: BuildChoices
+    run: RunChoices
+
+
+def build(app: App, config: str, choices: BuildChoices, *, as_json: bool) -> None:
+    """Build the project and say what came of it; ``as_json``: on stdout, for a program."""
+    outcome = build_project(app, app.project(config), choices)
+    if as_json:
+        app.screen.out(json.dumps({"image": outcome.image, "digest": outcome.digest}))
+    else:
+        app.screen.note(f"Image built as {outcome.image}")
+
+
+def predict(app: App, source: Source, given: Given, destination: Path | None) -> None:
+    """Run one prediction and show its output.
+
+    The inputs are judged before anything is built or started.
+    """
+    name, image, model = _ready_to_run(app, source, given)
+    values = given.values(model)
+    container = source.run.container(app, name, wants_gpu=prediction.wants_gpu(image))
+    app.screen.step(f"starting {name}")
+    patience = source.run.patience(app)
+    may_lack_gpu = source.run.gpus is None
+    with running(app.docker, container, patience, may_lack_gpu=may_lack_gpu) as ready:
+        app.screen.step("predicting")
+        answer = ready.model.predict(values)
+    if given.document is not None:
+        _show_answer(app, answer, destination)
+    else:
+        prediction.show(prediction.succeeded(answer), model, destination, app.screen)
+
+
+def _ready_to_run(app: App, source: Source, given: Given | None) -> tuple[str, Image, Interface]:
+    """Return name, image and interface; a project is built, after its inputs were judged."""
+    if source.image is not None:
+        name = image_reference(source.image)
+    else:
+        project = app.project(source.config)
+        schema = need_predictor(project)
+        if given is not None:
+            given.values(interface(schema))
+        progress = project_progress(app, source.build.progress)
+        name = build_project(app, project, replace(source.build, progress=progress)).image
+    image = prediction.find_image(app.docker, name)
+    return name, image, prediction.image_interface(image, name)
+
+
+def _show_answer(app: App, answer: dict[str, object], destination: Path | None) -> None:
+    """Show the server's whole answer; CliError when the prediction did not succeed."""
+    text = json.dumps(answer, indent=2, ensure_ascii=False)
+    if destination is None:
+        app.screen.out(text)
+    else:
+        prediction.write_text(destination, text, app.screen)
+    prediction.succeeded(answer)
+
+
+def serve(app: App, source: Source, *, host: str, port: int) -> None:
+    """Serve until the person ends it; CliError when the server ends of itself."""
+    name, image, _ = _ready_to_run(app, source, None)
+    container = replace(
+        source.run.container(app, name, wants_gpu=prediction.wants_gpu(image)),
+        host=host,
+        port=port,
+        grace=_SERVE_GRACE_SECONDS,
+    )
+    patience = source.run.patience(app)
+    may_lack_gpu = source.run.gpus is None
+    with running(app.docker, container, patience, may_lack_gpu=may_lack_gpu) as ready:
+        app.screen.note(f"serving {name} at {ready.model.url} (Ctrl-C ends it)")
+        ready.log.wait()
+    raise CliError(f"the server of {name} ended; its log is above")

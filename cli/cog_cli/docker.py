@@ -1,0 +1,207 @@
+"""The docker command: every argument list and what its answers mean.
+
+Commands elsewhere say what they want in these words; none of them spells a docker flag.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from cog_cli.build import BuildRequest
+from cog_cli.errors import CliError, UsageProblem
+
+# The port that a Cog image listens on.
+_MODEL_PORT = 5000
+# Shared memory of a model's container, as Cog gives it: data loaders need more than Docker's 64 MB.
+_SHM_SIZE = "6g"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a docker command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Followed(Protocol):
+    """A command that runs beside us."""
+
+    def has_ended(self) -> bool:
+        """Whether the command has ended of itself."""
+        ...
+
+    def wait(self) -> None:
+        """Return when the command has ended of itself."""
+        ...
+
+
+class Docker(Protocol):
+    """Runs ``docker`` with the arguments given."""
+
+    def ask(self, *argv: str) -> Answer:
+        """Run a command to its end and return what it printed."""
+        ...
+
+    def show(self, *argv: str, progress_only: bool = False) -> int:
+        """Run a command with its output on stderr; return its exit status.
+
+        ``progress_only``: what it prints on stdout is dropped.
+        """
+        ...
+
+    def follow(self, *argv: str) -> AbstractContextManager[Followed]:
+        """Run a command beside the block, its output on stderr; it ends with the block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What an image says of itself."""
+
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container of a model: ``port`` None is any free port of ``host``.
+
+    ``grace`` is how many seconds the server has to end in order before it is killed.
+    """
+
+    name: str
+    image: str
+    host: str = "127.0.0.1"
+    port: int | None = None
+    env: tuple[str, ...] = ()
+    gpus: str | None = None
+    grace: int = 0
+
+
+def create_arguments(container: Container) -> tuple[str, ...]:
+    """Return the arguments that create ``container`` without starting it."""
+    published = f"{container.host}:{container.port or ''}:{_MODEL_PORT}"
+    gpus = ("--gpus", container.gpus) if container.gpus else ()
+    env = tuple(word for each in container.env for word in ("--env", each))
+    return (
+        *("create", "--name", container.name, "--publish", published, "--shm-size", _SHM_SIZE),
+        *gpus,
+        *env,
+        container.image,
+    )
+
+
+def build_arguments(request: BuildRequest, metadata: Path) -> tuple[str, ...]:
+    """Return the arguments of one build; the result is loaded unless it is pushed.
+
+    The frontend is named by BuildKit's build argument BUILDKIT_SYNTAX, which wins over the
+    file's own line. ``metadata`` is the file to which buildx writes the image's digest.
+    """
+    options = [("--tag", tag) for tag in request.tags]
+    options += [("--secret", secret) for secret in request.secrets]
+    if request.frontend:
+        options.append(("--build-arg", f"BUILDKIT_SYNTAX={request.frontend}"))
+    if request.platforms:
+        options.append(("--platform", ",".join(request.platforms)))
+    if request.progress:
+        options.append(("--progress", request.progress))
+    words = tuple(word for pair in options for word in pair)
+    cache = ("--no-cache",) if request.no_cache else ()
+    where = "--push" if request.push else "--load"
+    first = ("buildx", "build", "--file", str(request.file))
+    return (*first, *words, *cache, where, "--metadata-file", str(metadata), str(request.context))
+
+
+def image_reference(name: str) -> str:
+    """Return ``name`` if docker can take it for an image; UsageProblem else."""
+    if "=" in name:
+        raise UsageProblem(f"'{name}' is no image name; did you forget -i?")
+    if name.startswith("-") or not name or any(c.isspace() for c in name):
+        raise UsageProblem(f"'{name}' is no image name")
+    return name
+
+
+def require_docker(docker: Docker) -> None:
+    """Raise CliError unless a daemon answers."""
+    answer = docker.ask("version", "--format", "{{.Server.Version}}")
+    if answer.status:
+        raise CliError(
+            f"no Docker daemon answers; start Docker or set DOCKER_HOST ({_last_line(answer)})"
+        )
+
+
+def inspect_image(docker: Docker, name: str) -> Image | None:
+    """Return an image that is on this machine, None when it is not."""
+    answer = docker.ask("image", "inspect", name)
+    if answer.status:
+        return None
+    config = json.loads(answer.stdout)[0].get("Config") or {}
+    return Image(config.get("Labels") or {})
+
+
+def pull(docker: Docker, name: str) -> None:
+    """Pull an image; CliError when there is none of this name."""
+    if docker.show("pull", name):
+        raise CliError(f"image '{name}' is neither here nor can it be pulled; check its name")
+
+
+def create(docker: Docker, container: Container) -> None:
+    """Create a container; CliError with docker's reason."""
+    answer = docker.ask(*create_arguments(container))
+    if answer.status:
+        raise CliError(f"cannot create a container of {container.image}: {_last_line(answer)}")
+
+
+def start(docker: Docker, container: Container) -> Answer:
+    """Start a created container and return docker's answer."""
+    return docker.ask("start", container.name)
+
+
+def start_problem(answer: Answer, container: Container) -> CliError:
+    """Return the error for a container that did not start, from docker's words."""
+    text = answer.stderr.lower()
+    if "port is already allocated" in text or "address already in use" in text:
+        return CliError(f"port {container.port} is in use; choose another one with -p")
+    if lacks_gpu(answer):
+        return CliError(
+            "this Docker has no GPU support; install the NVIDIA container toolkit or drop --gpus"
+        )
+    return CliError(f"cannot start {container.image}: {_last_line(answer)}")
+
+
+def lacks_gpu(answer: Answer) -> bool:
+    """Whether a container did not start because the daemon knows no GPU driver."""
+    return answer.status != 0 and "could not select device driver" in answer.stderr
+
+
+def address(docker: Docker, container: Container) -> tuple[str, int]:
+    """Return host and port at which the container's server is reached."""
+    answer = docker.ask("port", container.name, f"{_MODEL_PORT}/tcp")
+    line = answer.stdout.splitlines()[0] if answer.status == 0 and answer.stdout.strip() else ""
+    host, _, port = line.rpartition(":")
+    if not port.isdigit():
+        raise CliError(f"{container.image} stopped at once; it may be no model image")
+    return host.strip("[]"), int(port)
+
+
+def logs_arguments(container: Container) -> tuple[str, ...]:
+    """Return the arguments that print a container's log until the container ends."""
+    return ("logs", "--follow", container.name)
+
+
+def remove(docker: Docker, container: Container) -> None:
+    """Stop and remove the container, if there is one."""
+    if container.grace:
+        docker.ask("stop", "--time", str(container.grace), container.name)
+    docker.ask("rm", "--force", "--volumes", container.name)
+
+
+def _last_line(answer: Answer) -> str:
+    lines = [line for line in answer.stderr.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"docker ended with status {answer.status}"

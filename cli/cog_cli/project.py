@@ -1,0 +1,101 @@
+"""The project around the current folder: found, read and judged before any Docker is asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from cog_cli.errors import CliError
+from cog_cli.report import describe
+from cog_frontend.config import Config, is_inside, read_config
+from cog_frontend.errors import ProjectError
+from cog_frontend.project import read_project
+
+CONFIG_NAME = "cog.yaml"
+# BuildKit reads the directive from the first line (frontend/dockerfile/parser/directives.go).
+_SYNTAX = re.compile(rb"\s*#\s*syntax\s*=\s*(\S+)")
+# Docker's reference grammar allows these in a path component (distribution/reference).
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+_NAME_LIMIT = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with a config that was read without problems.
+
+    ``schema`` is the OpenAPI document of its predictor, empty when the config names none.
+    ``has_syntax``: the config's first line names the frontend image itself.
+    """
+
+    root: Path
+    file: Path
+    config: Config
+    schema: str
+    has_syntax: bool
+
+    @property
+    def image(self) -> str:
+        """The image's name: ``image`` in the config, else ``cog-`` and the folder's name."""
+        return self.config.image.text if self.config.image else default_image(self.root.name)
+
+
+def default_image(folder: str) -> str:
+    """Return the name of the image of a project in ``folder``: valid in any case."""
+    name = _NOT_IN_A_NAME.sub("-", folder.lower()).strip("-")[:_NAME_LIMIT].strip("-")
+    return f"cog-{name or 'model'}"
+
+
+def find(start: Path, filename: str) -> Path:
+    """Return the config file ``filename`` in ``start`` or the nearest folder above it.
+
+    A name with a folder in it is looked for from ``start`` only. CliError when there is none.
+    """
+    given = Path(filename)
+    if given.is_absolute() or len(given.parts) > 1:
+        found = start / given
+        if found.is_file():
+            return found.resolve()
+        raise CliError(f"{filename}: there is no such file")
+    for folder in (start, *start.parents):
+        if (folder / filename).is_file():
+            return (folder / filename).resolve()
+    raise CliError(
+        f"no {filename} in {start} or a folder above it; make one with 'cog init', or name an image"
+    )
+
+
+def load(file: Path) -> Project:
+    """Read the project of a config file; CliError with everything wrong in it."""
+    root = file.parent
+    data = _content(file)
+    try:
+        config = read_config(data, file.name)
+        facts = read_project(config, (file.name, data), lambda path: _read_inside(root, path))
+    except ProjectError as error:
+        raise CliError(describe(error, lambda path: _read_text(root, path))) from error
+    return Project(
+        root=root,
+        file=file,
+        config=config,
+        schema=facts.schema,
+        has_syntax=_SYNTAX.match(data) is not None,
+    )
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CliError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _read_text(root: Path, path: str) -> str | None:
+    content = _read_inside(root, path)
+    return None if content is None else content.decode(errors="replace")
+
+
+def _read_inside(root: Path, path: str) -> bytes | None:
+    """Return a file of the project; None for a missing one and for paths out of the project."""
+    file = root / path
+    return file.read_bytes() if is_inside(path) and file.is_file() else None

@@ -1,0 +1,93 @@
+"""The `cog` command on a real engine: what a person types, sees and gets back."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from integration.conftest import Workplace
+from integration.frontend_images import ROOT, run_docker
+
+COG = str(Path(sys.executable).with_name("cog"))
+EXAMPLES = ROOT / "examples"
+
+
+def cog(place: Workplace, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COG, *words],
+        cwd=folder,
+        env={**place.engine.env, "COGKIT_FRONTEND": place.images.frontend},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def containers(place: Workplace) -> set[str]:
+    return set(run_docker(place.engine, "ps", "--all", "--quiet").split())
+
+
+def test_init_build_predict(one_place: Workplace, tmp_path: Path) -> None:
+    before = containers(one_place)
+    assert cog(one_place, tmp_path, "init").returncode == 0
+    built = cog(one_place, tmp_path, "build", "-t", "cogkit-cli-test", "--output", "json")
+    assert built.returncode == 0, built.stderr
+    assert json.loads(built.stdout)
+    asked = cog(one_place, tmp_path, "predict", "cogkit-cli-test", "-i", "text=you")
+    assert asked.returncode == 0, asked.stderr
+    assert "you" in asked.stdout
+    assert containers(one_place) == before
+
+
+def test_a_file_goes_in_and_json_comes_out(one_place: Workplace) -> None:
+    project = one_place.copy(EXAMPLES / "digits")
+    image = f"image=@{EXAMPLES}/digits/samples/5.png"
+    done = cog(one_place, project, "predict", "-i", image, "-i", "top=1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["label"] == 5
+
+
+def test_wrong_inputs_are_told_before_a_container_starts(one_place: Workplace) -> None:
+    project = one_place.copy(EXAMPLES / "hello")
+    done = cog(one_place, project, "predict", "-i", "txt=you")
+    assert done.returncode == 2
+    assert "text" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_broken_project_shows_its_line(one_place: Workplace) -> None:
+    project = one_place.project({"cog.yaml": "build:\n  gpus: true\n"})
+    done = cog(one_place, project, "build", "-t", "cogkit-cli-broken")
+    assert done.returncode == 1
+    assert "did you mean 'gpu'?" in done.stderr
+    assert run_docker(one_place.engine, "image", "ls", "--quiet", "cogkit-cli-broken") == ""
+
+
+def test_a_port_in_use_is_said(one_place: Workplace) -> None:
+    tag = one_place.image(one_place.copy(EXAMPLES / "hello"))
+    before = containers(one_place)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = cog(one_place, ROOT, "serve", tag, "-p", port)
+    assert done.returncode == 1
+    assert port in done.stderr
+    assert containers(one_place) == before
+
+
+def test_no_engine_is_one_line(one_place: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "cog.yaml").write_text("build: {python_version: '3.12'}\n")
+    done = subprocess.run(
+        [COG, "build", "-t", "x"],
+        cwd=tmp_path,
+        env={**one_place.engine.env, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Docker" in done.stderr
+    assert "Traceback" not in done.stderr

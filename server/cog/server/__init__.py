@@ -1,0 +1,1 @@
+"""The HTTP process: it owns all state, and no code of the user runs in it."""

@@ -1,0 +1,146 @@
+"""What the HTTP process is told from outside: environment and flags in, one frozen value out.
+
+Names and defaults of Cog's server are kept (``python/cog/server/http.py`` and ``crates/coglet`` of
+Cog). As there, a number that makes no sense is not fatal: the default holds, and ``warnings`` says
+so. New names: ``COG_QUEUE_CAPACITY``, ``COG_SHUTDOWN_GRACE``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+Mode = Literal["predict", "train"]
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_REFS: dict[str, str] = {"predict": "COG_PREDICT_TYPE_STUB", "train": "COG_TRAIN_TYPE_STUB"}
+
+
+class SettingsError(Exception):
+    """The process cannot start so; one line for the person who started it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the HTTP process takes from its surroundings; times are in seconds."""
+
+    ref: str
+    """The handler, ``predict.py:Predictor``."""
+    host: str = "0.0.0.0"  # noqa: S104 # a container is reached from outside or not at all
+    port: int = 5000
+    mode: Mode = "predict"
+    concurrency: int = 0
+    """Predictions at once in one worker; 0: what the handler says, else one."""
+    queue_capacity: int = 100
+    """Waiting predictions before new ones are refused. Cog has no queue: 0 gives its 409."""
+    setup_timeout: float | None = None
+    shutdown_grace: float | None = None
+    """How long running predictions may go on after SIGTERM; None: until they end, as in Cog."""
+    await_explicit_shutdown: bool = False
+    """SIGTERM is ignored; only ``POST /shutdown`` and SIGINT end the process."""
+    log_level: int = logging.INFO
+    log_style: Literal["json", "console"] = "json"
+    warnings: tuple[str, ...] = ()
+
+
+def load_settings(environ: Mapping[str, str], argv: Sequence[str]) -> Settings:
+    """Return the settings for ``argv`` (without the program's name).
+
+    Raises SettingsError; SystemExit for ``--help`` and flags that do not parse.
+    """
+    flags = _parser().parse_args(argv)
+    mode: Mode = "train" if flags.x_mode == "train" else "predict"
+    ref = environ.get(_REFS[mode], "").strip()
+    if not ref:
+        raise SettingsError(
+            f"{_REFS[mode]} is not set: it names what to serve, such as predict.py:Predictor"
+        )
+    env = _Environment(environ)
+    if flags.upload_url is not None:
+        env.warnings.append("--upload-url has no effect: output files are sent as data URLs")
+    return Settings(
+        ref=ref,
+        host=flags.host,
+        port=_port(environ.get("PORT", "").strip() or "5000"),
+        mode=mode,
+        concurrency=env.number("COG_MAX_CONCURRENCY", int, 0, least=0),
+        queue_capacity=env.number("COG_QUEUE_CAPACITY", int, 100, least=0),
+        setup_timeout=env.number("COG_SETUP_TIMEOUT", float, None, least=0) or None,
+        shutdown_grace=env.number("COG_SHUTDOWN_GRACE", float, None, least=0),
+        await_explicit_shutdown=flags.await_explicit_shutdown,
+        log_level=env.level(verbose=flags.verbose),
+        log_style="console" if environ.get("LOG_FORMAT") == "console" else "json",
+        warnings=tuple(env.warnings),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cog.server.http", allow_abbrev=False)
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more")
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 # see Settings
+    parser.add_argument("--threads", type=int, help="accepted for Cog's sake, without effect")
+    parser.add_argument("--upload-url", help="accepted for Cog's sake, without effect")
+    parser.add_argument(
+        "--await-explicit-shutdown",
+        type=_boolean,
+        nargs="?",
+        const=True,
+        default=False,
+        help="ignore SIGTERM; end on POST /shutdown",
+    )
+    parser.add_argument("--x-mode", choices=["predict", "train"], default="predict")
+    return parser
+
+
+def _boolean(text: str) -> bool:
+    # Cog reads every text as true, "false" too.
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if text.lower() not in words:
+        raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
+    return words[text.lower()]
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise SettingsError(f"PORT is {text!r}: expected a number from 1 to 65535")
+    return int(text)
+
+
+N = TypeVar("N", int, float)
+D = TypeVar("D", int, float, None)
+
+
+class _Environment:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.warnings: list[str] = []
+
+    def number(self, name: str, parse: Callable[[str], N], default: D, *, least: float) -> N | D:
+        text = self._environ.get(name, "").strip()
+        if not text:
+            return default
+        try:
+            value = parse(text)
+        except ValueError:
+            value = None
+        # A NaN is not at least anything.
+        if value is None or not least <= value < float("inf"):
+            self.warnings.append(f"{name} is {text!r}: expected a number from {least}; ignored")
+            return default
+        return value
+
+    def level(self, *, verbose: bool) -> int:
+        text = self._environ.get("COG_LOG_LEVEL", "").strip().lower()
+        if text and text not in _LEVELS:
+            known = ", ".join(_LEVELS)
+            self.warnings.append(f"COG_LOG_LEVEL is {text!r}: expected one of {known}; ignored")
+        return logging.DEBUG if verbose else _LEVELS.get(text, logging.INFO)

@@ -1,0 +1,338 @@
+"""The protocol between the HTTP process and a worker, without I/O: bytes in, messages out.
+
+A frame is a 4-byte big-endian length and that many bytes of UTF-8 JSON: one message. JSON and never
+pickle, because the other side runs code that is not ours. Every message is checked field by field
+when it is read, so a message object that exists is valid.
+
+A file inside a value travels as ``{"__file__": "<absolute path>", ...}``. A user's own dict
+cannot be mistaken for one: before it is put on the wire every key of the form ``_*__file__`` gets
+one more leading underscore (`escape`), and the reader takes it away again (`unescape`). A bare
+``__file__`` on the wire is therefore always ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Generic, Literal, TypeVar, get_args
+
+_LENGTH = struct.Struct("!I")
+
+MAX_FRAME = 128 * 1024 * 1024
+"""Bytes of JSON in one frame: the HTTP body limit of 100 MiB and room for the envelope."""
+
+MAX_LOG = 1024 * 1024
+"""Characters in one `Log`; a writer cuts longer text into several messages."""
+
+Stream = Literal["stdout", "stderr"]
+Status = Literal["succeeded", "failed", "canceled"]
+MetricMode = Literal["replace", "increment", "append", "delete"]
+
+
+class FrameError(Exception):
+    """The other side broke the protocol; the stream cannot be used further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predict:
+    """Server to worker: run this input.
+
+    ``input`` is the client's object after `escape`, in which the server may have put file values.
+    ``dir`` is an existing absolute directory owned by this prediction: the worker puts files there
+    and the server deletes it afterwards.
+    """
+
+    type: ClassVar[str] = "predict"
+    id: str
+    input: dict[str, object]
+    context: dict[str, str] = field(default_factory=dict)
+    dir: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Server to worker: stop this prediction; unknown and finished ids are ignored."""
+
+    type: ClassVar[str] = "cancel"
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck:
+    """Server to worker: run the user's ``healthcheck`` and answer `Health` with the same nonce."""
+
+    type: ClassVar[str] = "healthcheck"
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shutdown:
+    """Server to worker: exit now with status 0; running predictions are given up."""
+
+    type: ClassVar[str] = "shutdown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Worker to server: setup has succeeded; up to ``concurrency`` predictions may run at once."""
+
+    type: ClassVar[str] = "ready"
+    concurrency: int
+    is_async: bool
+    streaming: bool
+    python: str
+    has_healthcheck: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupFailed:
+    """Worker to server: loading or setup failed and the worker exits with status 1.
+
+    ``error`` is one sentence, ``traceback`` the text a Python program would print (also logged).
+    """
+
+    type: ClassVar[str] = "setup_failed"
+    error: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """Worker to server: ``data`` was printed, lines or parts of lines with their newlines.
+
+    ``id`` is None during setup and for text that belongs to no single prediction.
+    """
+
+    type: ClassVar[str] = "log"
+    id: str | None
+    stream: Stream
+    data: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Worker to server: item ``index`` (from 0, without gaps) of a handler that yields."""
+
+    type: ClassVar[str] = "output"
+    id: str
+    index: int
+    value: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """Worker to server: the handler recorded a metric; ``value`` is None for mode "delete"."""
+
+    type: ClassVar[str] = "metric"
+    id: str
+    name: str
+    value: object
+    mode: MetricMode = "replace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Worker to server: the prediction ended; nothing with this id follows.
+
+    ``output`` is None where ``is_iterator``: the items have been sent as `Output`. ``error`` is
+    ``ExcType: message`` where the status is "failed", else empty. ``metrics`` holds the final
+    values of every recorded metric, names with dots made into nested objects. ``predict_time`` is
+    in seconds, from receiving `Predict` to the end of the handler.
+    """
+
+    type: ClassVar[str] = "done"
+    id: str
+    status: Status
+    output: object = None
+    is_iterator: bool = False
+    error: str = ""
+    predict_time: float = 0.0
+    metrics: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Worker to server: the answer to `Healthcheck`; ``error`` says why where not ``ok``."""
+
+    type: ClassVar[str] = "health"
+    nonce: int
+    ok: bool
+    error: str = ""
+
+
+ToWorker = Predict | Cancel | Healthcheck | Shutdown
+ToServer = Ready | SetupFailed | Log | Output | Metric | Done | Health
+TO_WORKER: tuple[type[ToWorker], ...] = (Predict, Cancel, Healthcheck, Shutdown)
+TO_SERVER: tuple[type[ToServer], ...] = (Ready, SetupFailed, Log, Output, Metric, Done, Health)
+
+
+def encode(message: ToWorker | ToServer) -> bytes:
+    """Return the frame of a message.
+
+    Text that is not Unicode (lone surrogates) arrives as ``?``. Raises ValueError for NaN, infinity
+    and frames over `MAX_FRAME`, TypeError for what JSON cannot hold, RecursionError for nesting
+    beyond Python's own limit.
+    """
+    body = {
+        "type": message.type,
+        **{name: getattr(message, name) for name in _FIELDS[type(message)]},
+    }
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    data = text.encode("utf-8", "replace")
+    if len(data) > MAX_FRAME:
+        raise ValueError(f"message of {len(data)} bytes, limit {MAX_FRAME}")
+    return _LENGTH.pack(len(data)) + data
+
+
+M = TypeVar("M", bound="ToWorker | ToServer")
+
+
+class Receiver(Generic[M]):
+    """Feed it bytes in any cut; iterate whole messages out.
+
+    ``accepts`` names the messages of this direction, `TO_WORKER` or `TO_SERVER`.
+    """
+
+    def __init__(self, accepts: Collection[type[M]]) -> None:
+        self._types = {cls.type: cls for cls in accepts}
+        self._buffer = bytearray()
+        self._failed: FrameError | None = None
+
+    def receive(self, data: bytes) -> Iterator[M]:
+        """Take bytes in any cut and iterate the messages they complete.
+
+        Raises FrameError after the messages that came before the fault, and from then on.
+        """
+        self._buffer += data
+        return self._messages()
+
+    def close(self) -> None:
+        """Say that the stream has ended; raises FrameError if it ended inside a frame."""
+        if self._buffer and self._failed is None:
+            self._failed = FrameError(f"stream ended inside a frame ({len(self._buffer)} bytes)")
+            raise self._failed
+
+    def _messages(self) -> Iterator[M]:
+        if self._failed is not None:
+            raise self._failed
+        try:
+            while (body := self._next_body()) is not None:
+                yield _decode(body, self._types)
+        except FrameError as error:
+            self._failed = error
+            self._buffer.clear()
+            raise
+
+    def _next_body(self) -> bytes | None:
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._buffer)
+        if length > MAX_FRAME:
+            raise FrameError(f"frame of {length} bytes, limit {MAX_FRAME}")
+        end = _LENGTH.size + length
+        if len(self._buffer) < end:
+            return None
+        body = bytes(self._buffer[_LENGTH.size : end])
+        del self._buffer[:end]
+        return body
+
+
+def _decode(body: bytes, types: dict[str, type[M]]) -> M:
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise FrameError(f"frame is not JSON: {error}") from error
+    kind = values.pop("type", None) if isinstance(values, dict) else None
+    cls = types.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise FrameError(f"unknown message {body[:80]!r}")
+    checks = _FIELDS[cls]
+    for name, value in values.items():
+        if name not in checks or not checks[name](value):
+            raise FrameError(f"message {kind!r}: bad field {name!r}: {value!r:.80}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise FrameError(f"message {kind!r}: {error}") from error
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text_map(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+# Keyed by the annotation as written above, so that a field of a new kind fails in the first test.
+_CHECKS: dict[str, Callable[[object], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "str | None": lambda value: value is None or isinstance(value, str),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "bool": lambda value: isinstance(value, bool),
+    "float": _is_number,
+    "object": lambda _value: True,
+    "dict[str, object]": lambda value: isinstance(value, dict),
+    "dict[str, str]": _is_text_map,
+    "Stream": lambda value: value in get_args(Stream),
+    "Status": lambda value: value in get_args(Status),
+    "MetricMode": lambda value: value in get_args(MetricMode),
+}
+_MESSAGES: tuple[type[ToWorker | ToServer], ...] = (*TO_WORKER, *TO_SERVER)
+_FIELDS: dict[type, dict[str, Callable[[object], bool]]] = {
+    cls: {f.name: _CHECKS[str(f.type)] for f in fields(cls)} for cls in _MESSAGES
+}
+
+
+_FILE = "__file__"
+_FILE_LIKE = re.compile(r"_*__file__")
+
+
+def file_value(path: str, *, name: str = "", mime: str = "") -> dict[str, str]:
+    """Return the wire form of a file: absolute path, name to show, MIME type (both optional)."""
+    value = {_FILE: path}
+    if name:
+        value["name"] = name
+    if mime:
+        value["mime"] = mime
+    return value
+
+
+def is_file_value(value: object) -> bool:
+    """Say whether a value read from the wire is a file made by `file_value`."""
+    return isinstance(value, dict) and isinstance(value.get(_FILE), str)
+
+
+def escape(value: object) -> object:
+    """Return a JSON value such that nothing inside it can be taken for a file."""
+    if isinstance(value, dict):
+        return {escape_key(key): escape(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [escape(item) for item in value]
+    return value
+
+
+def unescape(value: object, on_file: Callable[[dict[str, str]], object]) -> object:
+    """Return the value as it was before `escape`, each file value replaced by ``on_file(it)``."""
+    if isinstance(value, dict):
+        if is_file_value(value):
+            return on_file(value)
+        return {_unescape_key(key): unescape(item, on_file) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unescape(item, on_file) for item in value]
+    return value
+
+
+def escape_key(key: str) -> str:
+    """Return the key of a user's dict as it goes on the wire."""
+    return f"_{key}" if _FILE_LIKE.fullmatch(key) else key
+
+
+def _unescape_key(key: str) -> str:
+    return key[1:] if _FILE_LIKE.fullmatch(key) else key

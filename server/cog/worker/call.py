@@ -1,0 +1,83 @@
+"""One call of a handler: its arguments, its result, how it failed. Shared by both runners."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cog._scope import Scope, ScopeMetrics, enter_scope, leave_scope
+from cog.exceptions import CancelationException
+from cog.worker.capture import Capture
+from cog.worker.failure import InputError, error_text, traceback_text
+from cog.worker.fetch import Fetcher
+from cog.worker.interrupt import Interrupt
+from cog.worker.load import Handler
+from cog.worker.output import Encoder
+from cog.worker.runs import Outcome, Run, Runs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """What both runners work with; ``user_agent`` is for inputs that are URLs."""
+
+    handler: Handler
+    runs: Runs
+    capture: Capture
+    interrupt: Interrupt
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A prediction with what its handler needs."""
+
+    worker: Worker
+    run: Run
+    encoder: Encoder
+
+    def arguments(self) -> dict[str, object]:
+        """Return the handler's keyword arguments; may fetch files. Raises InputError."""
+        message = self.run.message
+        fetcher = Fetcher(message.dir, self.worker.user_agent, time.monotonic)
+        return self.worker.handler.inputs.arguments(message.input, fetcher)
+
+    def enter(self, stack: ExitStack) -> None:
+        """Make this the prediction of the current context until ``stack`` is closed."""
+        runs, run = self.worker.runs, self.run
+        metrics = ScopeMetrics(run.metrics, lambda *metric: runs.metric(run, *metric))
+        stack.callback(leave_scope, enter_scope(Scope(run.message.context, metrics)))
+        stack.callback(runs.current.reset, runs.current.set(run))
+
+    def failed(self, error: BaseException, *, is_iterator: bool) -> Outcome:
+        """Return how the prediction ended, for what its handler raised; logs a failure."""
+        if self.run.canceled or isinstance(error, CancelationException):
+            return Outcome(status="canceled", is_iterator=is_iterator)
+        if not isinstance(error, InputError):
+            self.worker.runs.note(self.run, traceback_text(error))
+        return Outcome(status="failed", error=error_text(error), is_iterator=is_iterator)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Send all that is left of the prediction's output, then how it ended."""
+        if self.run.canceled and outcome.status != "canceled":
+            # It ended before it noticed; whoever canceled it wants none of it.
+            outcome = Outcome(status="canceled", is_iterator=outcome.is_iterator)
+        self.worker.capture.settle()
+        try:
+            self.worker.runs.finish(self.run, outcome)
+        except (TypeError, ValueError, RecursionError) as error:
+            self.worker.runs.finish(self.run, self.failed(error, is_iterator=False))
+
+
+async def awaited(result: Awaitable[T]) -> T:
+    """Return what an awaitable gives, as a coroutine: loops take no other."""
+    return await result
+
+
+def new_call(worker: Worker, run: Run) -> Call:
+    """Return the call for a prediction."""
+    return Call(worker, run, Encoder(run.message.dir))

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from cog_cli.errors import CliError
+from cog_cli.init import project_files
+from cog_cli.main import cli
+from cog_cli.process import DockerCommand
+from cog_cli.project import load
+from cog_cli.screen import Screen, screen
+from cog_frontend.version import RELEASED_FRONTEND, VERSION
+from tests.cli.conftest import World
+
+
+@pytest.mark.parametrize("command", [None, *sorted(cli.commands)])
+def test_every_command_explains_itself(
+    world: World, command: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.cog(*([command] if command else []), "--help") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Usage: cog")
+    assert "130 interrupted" in shown
+
+
+def test_the_version(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.cog("--version") == 0
+    assert capsys.readouterr().out == f"cog version {VERSION} (cogkit)\n"
+
+
+@pytest.mark.parametrize("argv", [["biuld"], ["build", "--nope"], ["serve", "-p"]])
+def test_wrong_usage_is_status_2(
+    world: World, argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.cog(*argv) == 2
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_init_writes_a_project_that_reads_without_problems(world: World) -> None:
+    assert world.cog("init") == 0
+    assert sorted(path.name for path in world.folder.iterdir()) == [
+        ".dockerignore",
+        "cog.yaml",
+        "predict.py",
+        "requirements.txt",
+    ]
+    project = load(world.folder / "cog.yaml")
+    assert project.has_syntax
+    assert '"text"' in project.schema
+
+
+def test_init_never_touches_a_file_that_is_there(world: World) -> None:
+    world.write("predict.py", "mine")
+    assert world.cog("init") == 0
+    assert (world.folder / "predict.py").read_text() == "mine"
+    assert "kept predict.py" in world.stderr
+    assert "wrote cog.yaml" in world.stderr
+
+
+def test_the_first_line_of_a_new_project_names_the_frontend_of_this_version() -> None:
+    first = project_files(RELEASED_FRONTEND)["cog.yaml"].splitlines()[0]
+    assert first == f"# syntax={RELEASED_FRONTEND}"
+
+
+def test_a_missing_docker_command_is_one_line(tmp_path: object) -> None:
+    with pytest.raises(CliError, match="there is no docker command; install Docker"):
+        DockerCommand({"PATH": "/nonexistent"}).ask("version")
+
+
+@pytest.mark.parametrize("name", ["NO_COLOR", "COG_NO_COLOR"])
+def test_colours_can_be_switched_off(name: str) -> None:
+    assert screen({name: "1"}).console.no_color
+    assert not screen({}).console.no_color
+
+
+def test_texts_are_shown_as_they_are_whatever_brackets_they_hold() -> None:
+    shown = io.StringIO()
+    Screen(Console(file=shown, width=20)).error("[bold]list[int][/bold] " + "x" * 40)
+    assert shown.getvalue() == "error: [bold]list[int][/bold] " + "x" * 40 + "\n"

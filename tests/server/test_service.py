@@ -1,0 +1,554 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cog import wire
+from cog.server.pool import AtCapacity, Closed, IdInUse, QueueFull
+from cog.server.request import InvalidInput, PredictionRequest
+from cog.server.schema import InputSchema
+from cog.server.service import Live, NotReady, Service
+from cog.server.supervisor import WorkerPolicy
+from tests.fakes.fake_link import READY, FakeWorkers, settle, surroundings
+
+SCHEMA = InputSchema(
+    {
+        "components": {
+            "schemas": {
+                "Input": {
+                    "type": "object",
+                    "required": ["s"],
+                    "properties": {
+                        "s": {"type": "string"},
+                        "key": {"type": "string", "format": "password"},
+                    },
+                }
+            }
+        }
+    }
+)
+
+Steps = Callable[[Service, FakeWorkers], Coroutine[None, None, None]]
+
+
+def serve(  # noqa: PLR0913 # one keyword for each thing a test may vary
+    steps: Steps,
+    folder: Path,
+    *,
+    workers: FakeWorkers | None = None,
+    schema: InputSchema | None = None,
+    capacity: int = 2,
+    deaths: int = 5,
+) -> None:
+    async def main() -> None:
+        started = workers or FakeWorkers()
+        service = Service(
+            surroundings(started, folder),
+            schema=schema,
+            queue_capacity=capacity,
+            policy=WorkerPolicy(first=0.001, limit=deaths),
+        )
+        service.start()
+        await settle()
+        await asyncio.wait_for(steps(service, started), 10)
+        await asyncio.wait_for(service.stop(0, asyncio.Event()), 10)
+
+    asyncio.run(main())
+    assert list(folder.glob("*/*")) == [], "nothing is left of any prediction"
+
+
+def ask(prediction_id: str | None = None, **given: object) -> PredictionRequest:
+    return PredictionRequest(id=prediction_id, input=given)
+
+
+def view(live: Live) -> dict[str, object]:
+    """What a client sees, without the times, once the prediction has ended."""
+    assert live.ended.done()
+    shown = live.prediction.snapshot()
+    return {name: value for name, value in shown.items() if not name.endswith("_at")}
+
+
+def folder_of(workers: FakeWorkers) -> Path:
+    """The folder of the prediction that was sent last."""
+    message = workers.link.sent[-1]
+    assert isinstance(message, wire.Predict)
+    return Path(message.dir)
+
+
+def folder_of_next(service: Service, workers: FakeWorkers) -> Path:
+    service.submit(ask("next"))
+    return folder_of(workers)
+
+
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+def test_a_prediction_goes_to_the_worker_and_its_output_comes_back(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(PredictionRequest(input={"s": "x"}, context={"user": "me"}))
+        (message,) = workers.link.sent
+        assert isinstance(message, wire.Predict)
+        assert (message.id, message.input) == ("made-1", {"s": "x"})
+        assert message.context == {"user": "me"}
+        assert folder_of(workers).is_dir()
+        workers.link.says(wire.Log(id="made-1", stream="stdout", data="hi\n"))
+        workers.link.says(
+            wire.Done(
+                id="made-1",
+                status="succeeded",
+                output="hello",
+                predict_time=0.5,
+                metrics={"tokens": 3},
+            )
+        )
+        assert view(live) == {
+            "id": "made-1",
+            "input": {"s": "x"},
+            "output": "hello",
+            "logs": "hi\n",
+            "status": "succeeded",
+            "metrics": {"tokens": 3, "predict_time": 0.5},
+        }
+        shown = live.prediction.snapshot()
+        assert shown["created_at"] < shown["started_at"] < shown["completed_at"]  # type: ignore[operator] # times as text
+
+    serve(steps, tmp_path)
+
+
+def test_what_a_handler_yields_is_a_list(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        for index, value in enumerate(["x", None]):
+            workers.link.says(wire.Output(id="a", index=index, value=value))
+        workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
+        assert view(live)["output"] == ["x", None]
+
+        empty = service.submit(ask("b"))
+        workers.link.says(wire.Done(id="b", status="succeeded", is_iterator=True))
+        assert view(empty)["output"] == []
+
+    serve(steps, tmp_path)
+
+
+def test_a_failure_keeps_logs_and_what_had_come(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        workers.link.says(wire.Log(id="a", stream="stderr", data="Traceback\n"))
+        workers.link.says(wire.Output(id="a", index=0, value="x"))
+        workers.link.says(wire.Done(id="a", status="failed", error="ValueError: boom"))
+        assert view(live) == {
+            "id": "a",
+            "input": {},
+            "output": ["x"],
+            "error": "Prediction failed: ValueError: boom",
+            "logs": "Traceback\n",
+            "status": "failed",
+            "metrics": {"predict_time": 0.0},
+        }
+
+    serve(steps, tmp_path)
+
+
+def test_a_null_output_is_an_output_and_a_failure_has_none(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        workers.link.ends("a", None)
+        assert view(live)["output"] is None
+        live = service.submit(ask("b"))
+        workers.link.says(wire.Done(id="b", status="failed", error="ValueError"))
+        assert "output" not in view(live)
+
+    serve(steps, tmp_path)
+
+
+def test_a_clients_own_dict_never_becomes_a_file(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a", d={"__file__": "/etc/passwd"}))
+        message = workers.link.sent[0]
+        assert isinstance(message, wire.Predict)
+        assert message.input == {"d": {"___file__": "/etc/passwd"}}
+        workers.link.ends("a", message.input["d"])
+        assert view(live)["output"] == {"__file__": "/etc/passwd"}
+
+    serve(steps, tmp_path)
+
+
+def test_output_files_become_data_urls(tmp_path: Path) -> None:
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    picture = tmp_path / "out.png"
+    picture.write_bytes(b"\x89PNG")
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        workers.link.ends("a", {"picture": [wire.file_value(str(picture))]})
+        await live.ended
+        encoded = base64.b64encode(b"\x89PNG").decode()
+        assert view(live)["output"] == {"picture": [f"data:image/png;base64,{encoded}"]}
+
+    serve(steps, folder)
+
+
+def test_an_output_file_that_is_gone_fails_the_prediction(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        workers.link.ends("a", wire.file_value("/nonexistent/out.png"))
+        await live.ended
+        error = "cannot read the output file 'out.png': No such file or directory"
+        assert (view(live)["status"], view(live)["error"]) == ("failed", error)
+
+    serve(steps, tmp_path)
+
+
+def test_an_output_beyond_all_nesting_fails_the_prediction(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        output: object = None
+        for _ in range(100_000):
+            output = [output]
+        workers.link.ends("a", output)
+        assert view(live)["error"] == "The output is nested too deeply"
+
+    serve(steps, tmp_path)
+
+
+def test_files_of_a_prediction_are_removed(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("../../a"))
+        folder = folder_of(workers)
+        assert folder.parent == tmp_path
+        write(folder / "big", "x")
+        workers.link.ends("../../a")
+        await live.ended
+
+        assert folder_of_next(service, workers) != folder
+        workers.link.ends("next")
+        assert folder_of_next(service, workers) != folder
+        workers.link.ends("next")
+
+    serve(steps, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1, "an empty folder is lent again"
+
+
+def test_predictions_wait_their_turn_and_then_are_refused(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        lives = [service.submit(ask(name)) for name in "abc"]
+        with pytest.raises(QueueFull):
+            service.submit(ask("d"))
+        assert service.retry_after() == 2
+        for name in "abc":
+            assert workers.link.predictions[-1] == name
+            workers.link.ends(name)
+        assert all(live.ended.done() for live in lives)
+        assert repr(service) == "<Service ready, <Pool 0 running, 1 idle, 0 waiting>>"
+
+    serve(steps, tmp_path)
+
+
+def test_retry_after_follows_how_long_predictions_take(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        for n in range(40):
+            service.submit(ask(str(n)))
+            workers.link.says(wire.Done(id=str(n), status="succeeded", predict_time=30))
+        for name in "abc":
+            service.submit(ask(name))
+        assert 50 < service.retry_after() <= 60
+
+    serve(steps, tmp_path)
+
+
+def test_capacity_0_is_no_queue(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        service.submit(ask("a"))
+        with pytest.raises(AtCapacity):
+            service.submit(ask("b"))
+        workers.ready = None
+        workers.link.dies("was killed by SIGKILL")
+        await settle()
+        with pytest.raises(NotReady, match="killed by SIGKILL; it is being restarted"):
+            service.submit(ask("c"))
+
+    serve(steps, tmp_path, capacity=0)
+
+
+def test_an_id_in_use_is_refused(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        service.submit(ask("a"))
+        with pytest.raises(IdInUse):
+            service.submit(ask("a"))
+        workers.link.ends("a", wire.file_value("/nonexistent"))
+        with pytest.raises(IdInUse):  # its output file is still being read
+            service.submit(ask("a"))
+
+    serve(steps, tmp_path)
+
+
+def test_an_empty_id_is_no_id(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        assert service.submit(ask("")).prediction.id == "made-1"
+        assert service.submit(ask("")).prediction.id == "made-2"
+
+    serve(steps, tmp_path)
+
+
+def test_inputs_are_checked_and_unknown_ones_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        with pytest.raises(InvalidInput, match="Field required"):
+            service.submit(ask())
+        with pytest.raises(InvalidInput, match=r'\[1\] is not of type "object"'):
+            service.submit(PredictionRequest(input=[1]))
+        live = service.submit(ask(s="x", zz=1, aa=2))
+        assert live.prediction.input == {"s": "x"}
+        assert "Unknown inputs are ignored: aa, zz" in caplog.text
+
+    serve(steps, tmp_path, schema=SCHEMA)
+
+
+def test_secrets_reach_the_worker_and_nobody_else(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a", s="x", key="hunter2"))
+        message = workers.link.sent[0]
+        assert isinstance(message, wire.Predict)
+        assert message.input["key"] == "hunter2"
+        assert live.prediction.snapshot()["input"] == {"s": "x", "key": "**********"}
+        with pytest.raises(InvalidInput) as caught:
+            service.submit(ask("b", s="x", key=["hunter2"]))
+        assert "hunter2" not in str(caught.value)
+
+    serve(steps, tmp_path, schema=SCHEMA)
+
+
+def test_cancelling_a_waiting_prediction_ends_it_at_once(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        service.submit(ask("a"))
+        live = service.submit(ask("b"))
+        assert service.cancel("b")
+        assert view(live) == {
+            "id": "b",
+            "input": {},
+            "logs": "",
+            "status": "canceled",
+            "metrics": {"predict_time": 0.0},
+        }
+        assert not service.cancel("b")
+        assert workers.link.predictions == ["a"]
+
+    serve(steps, tmp_path)
+
+
+def test_cancelling_a_running_prediction_asks_the_worker_once(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        assert service.cancel("a")
+        assert service.cancel("a")
+        assert workers.link.sent[1:] == [wire.Cancel(id="a")]
+        assert not live.ended.done()
+        workers.link.says(wire.Done(id="a", status="canceled"))
+        assert view(live)["status"] == "canceled"
+
+    serve(steps, tmp_path)
+
+
+def test_a_crash_fails_what_was_running_and_nothing_else(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        running, waiting = service.submit(ask("a")), service.submit(ask("b"))
+        workers.link.says(wire.Log(id="a", stream="stdout", data="so far"))
+        workers.link.says(wire.Output(id="a", index=0, value=1))
+        workers.link.dies("was killed by SIGKILL (probably out of memory)", "\nlast words")
+        await settle()
+        shown = view(running)
+        assert shown["status"] == "failed"
+        assert shown["error"] == (
+            "Worker crashed: it was killed by SIGKILL (probably out of memory)"
+        )
+        assert (shown["logs"], shown["output"]) == ("so far\nlast words", [1])
+        assert len(workers.links) == 2
+        assert workers.link.predictions == ["b"]
+        workers.link.ends("b", "fine")
+        assert view(waiting)["output"] == "fine"
+
+    serve(steps, tmp_path)
+
+
+def test_last_words_are_nobodys_where_several_were_running(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        lives = [service.submit(ask(name)) for name in "ab"]
+        workers.link.dies("exited with code 3", "last words")
+        await settle()
+        assert [view(live)["logs"] for live in lives] == ["", ""]
+        assert {view(live)["error"] for live in lives} == {"Worker crashed: it exited with code 3"}
+
+    serve(steps, tmp_path, workers=FakeWorkers(replace(READY, concurrency=2)))
+
+
+def test_a_worker_that_ends_what_it_does_not_run_is_not_believed(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        waiting = service.submit(ask("b"))
+        workers.link.ends("b")
+        workers.link.ends("unknown")
+        assert not waiting.ended.done()
+        workers.link.ends("a", 1)
+        workers.link.ends("a", 2)
+        assert view(live)["output"] == 1
+
+    serve(steps, tmp_path)
+
+
+def test_a_prediction_that_cannot_be_sent_fails_and_frees_its_slot(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a", n=float("nan")))
+        assert view(live)["error"] == "The prediction cannot be started: ValueError"
+        service.submit(ask("b"))
+        assert workers.link.predictions == ["b"]
+
+    serve(steps, tmp_path)
+
+
+def test_before_setup_has_ended_nothing_is_taken(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        with pytest.raises(NotReady, match=r"^$"):
+            service.submit(ask("a"))
+        health = await service.health({})
+        assert health.document()["status"] == "STARTING"
+        workers.link.says(wire.SetupFailed(error="RuntimeError: boom", traceback="Trace"))
+        await settle()
+        with pytest.raises(NotReady, match="Setup failed: RuntimeError: boom"):
+            service.submit(ask("a"))
+        document = (await service.health({})).document()
+        assert document["status"] == "SETUP_FAILED"
+        assert document["error"] == "Setup failed: RuntimeError: boom"
+
+    serve(steps, tmp_path, workers=FakeWorkers(ready=None))
+
+
+def test_a_crash_loop_ends_what_waits_and_says_why(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        workers.ready = None
+        workers.link.dies("was killed by SIGKILL")
+        await settle()
+        waiting = service.submit(ask("a"))
+        workers.link.dies("was killed by SIGKILL")
+        await settle()
+        why = "died 2 times in a row. The worker was killed by SIGKILL during setup"
+        assert view(waiting)["status"] == "failed"
+        assert why in str(view(waiting)["error"])
+        with pytest.raises(NotReady, match=why):
+            service.submit(ask("b"))
+        document = (await service.health({})).document()
+        assert document["status"] == "DEFUNCT"
+        assert why in str(document["error"])
+
+    serve(steps, tmp_path, deaths=1)
+
+
+def test_health_is_busy_while_no_slot_is_free(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        document = (await service.health({"cogkit": "1"})).document()
+        assert document["status"] == "READY"
+        assert document["version"] == {"cogkit": "1", "python": "3.11.7"}
+        service.submit(ask("a"))
+        assert (await service.health({})).document()["status"] == "BUSY"
+
+    serve(steps, tmp_path)
+
+
+def test_the_users_healthcheck_is_asked_and_shared(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        first, second = (asyncio.ensure_future(service.health({})) for _ in range(2))
+        await settle()
+        assert workers.link.sent == [wire.Healthcheck(nonce=1)]
+        error = "user-defined healthcheck returned False"
+        workers.link.says(wire.Health(nonce=1, ok=False, error=error))
+        for document in ((await first).document(), (await second).document()):
+            assert document["status"] == "UNHEALTHY"
+            assert document["user_healthcheck_error"] == f"Healthcheck failed: {error}"
+
+        third = asyncio.ensure_future(service.health({}))
+        await settle()
+        workers.link.says(wire.Health(nonce=1, ok=False, error="late"))
+        workers.link.says(wire.Health(nonce=2, ok=True))
+        assert (await third).document()["status"] == "READY"
+
+    serve(steps, tmp_path, workers=FakeWorkers(replace(READY, has_healthcheck=True)))
+
+
+def test_a_healthcheck_does_not_outlive_its_worker(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        asked = asyncio.ensure_future(service.health({}))
+        await settle()
+        workers.ready = None
+        workers.link.dies("exited with code 1")
+        assert (await asked).document()["status"] == "STARTING"
+
+    serve(steps, tmp_path, workers=FakeWorkers(replace(READY, has_healthcheck=True)))
+
+
+def test_closing_refuses_what_comes_and_lets_run_what_runs(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        running, waiting = service.submit(ask("a")), service.submit(ask("b"))
+        stopped = asyncio.ensure_future(service.stop(None, asyncio.Event()))
+        await settle()
+        assert "not started" in str(view(waiting)["error"])
+        with pytest.raises(Closed):
+            service.submit(ask("c"))
+        assert not stopped.done()
+        workers.link.ends("a", "fine")
+        await stopped
+        assert view(running)["output"] == "fine"
+        assert workers.link.sent[-1] == wire.Shutdown()
+
+    serve(steps, tmp_path)
+
+
+@pytest.mark.parametrize("hurried", [True, False])
+def test_what_does_not_end_in_time_is_ended(tmp_path: Path, *, hurried: bool) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        hurry = asyncio.Event()
+        if hurried:
+            hurry.set()
+        await service.stop(None if hurried else 0.01, hurry)
+        assert view(live)["error"] == "The server shut down before the prediction ended"
+
+    serve(steps, tmp_path)
+
+
+def test_stopping_waits_for_output_files_to_be_read(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        file = folder_of(workers) / "out.txt"
+        write(file, "hi")
+        workers.link.ends("a", wire.file_value(str(file)))
+        await service.stop(0, asyncio.Event())
+        assert view(live)["output"] == "data:text/plain;base64,aGk="
+
+    serve(steps, tmp_path)
+
+
+def test_what_a_model_prints_is_logged_in_whole_lines_with_its_prediction(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        service.submit(ask("a"))
+        for part in ("one\ntw", "o\nrest"):
+            workers.link.says(wire.Log(id="a", stream="stdout", data=part))
+        workers.link.ends("a")
+
+    with caplog.at_level(logging.INFO, "cog.model"):
+        serve(steps, tmp_path)
+    lines = [
+        (record.getMessage(), vars(record)["prediction_id"])
+        for record in caplog.records
+        if record.name == "cog.model"
+    ]
+    assert lines == [("one", "a"), ("two", "a"), ("rest", "a")]
