@@ -66,7 +66,7 @@ def test_a_second_build_runs_nothing_again(place: Workplace) -> None:
         assert "CACHED" in step, step
 
 
-@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def test_every_python(one_place: Workplace, python: str) -> None:
     project = one_place.copy(EXAMPLES / "hello")
     config = (project / "cog.yaml").read_text().replace('"3.12"', python)

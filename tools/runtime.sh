@@ -29,13 +29,12 @@ case "$1" in
     cp /deb/uv/bin/uv /out/bin/uv
     ;;
   deps)
-    mkdir -p /out
     python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     UV_LINK_MODE=copy /tools/uv/bin/uv pip install --quiet --no-config --only-binary :all: \
-      --require-hashes --target /out/deps --python-version "$python" --python-platform "$platform" \
+      --require-hashes --target /deps --python-version "$python" --python-platform "$platform" \
       -r /build/server.txt
-    rm -rf /out/deps/bin /out/deps/.lock
-    compile /out/deps
+    rm -rf /deps/bin /deps/.lock
+    compile /deps
     ;;
   runtime)
     mkdir -p /out/bin /out/lib

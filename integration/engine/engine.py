@@ -208,12 +208,9 @@ class Engine:
     def _base_images(self, docker: Docker, address: str) -> None:
         machine = debian.this_machine()
         found = interpreters.find(self.env, self.home)
-        wanted = {
-            tag for each in found for tag in standin.python_tags(each.version, machine.codename)
-        }
-        have = registry.tags(address, "library/python")
+        wanted = standin.wanted_tags(found, machine.codename)
         marker = self.cache / "real-images"
-        if (have and wanted <= have) or marker.exists():
+        if marker.exists() or wanted <= registry.tags(address, "library/python"):
             return
         if docker.ask("manifest", "inspect", _BASE_IMAGE, timeout=20) is not None:
             marker.touch()
@@ -228,8 +225,6 @@ class Engine:
             say=self.say,
         )
         makes.ensure(found)
-        if not found:
-            makes.ensure_debian_python()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

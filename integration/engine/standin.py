@@ -1,7 +1,8 @@
 """Stand-ins for ``debian`` and ``python`` base images where none can be pulled.
 
 They are made from the machine's own Debian mirror and interpreters and pushed to the local
-registry, which the daemon asks first. Each carries a label that says what it is. The machine's
+registry, which the daemon asks first. A Python that the machine lacks comes from the Debian
+suite that packages it. Each image carries a label that says what it is. The machine's
 certificates are baked in, since where nothing can be pulled TLS is often intercepted too.
 """
 
@@ -25,15 +26,23 @@ _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CA = "/etc/ssl/certs/ca-certificates.crt"
 _CA_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
-# The shared libraries that a CPython with all its extension modules is linked against.
+# The shared libraries that a CPython with all its extension modules is linked against, by the
+# Debian release that it was compiled on.
 _LIBRARIES = {
     "bookworm": "libssl3 libreadline8 libgdbm6 libdb5.3 libtirpc3 libnsl2",
     "trixie": "libssl3t64 libreadline8t64 libgdbm6t64 libdb5.3t64 libtirpc3t64 libnsl2",
 }
-_ALWAYS = (
-    "ca-certificates,netbase,tzdata,libffi8,zlib1g,libsqlite3-0,libbz2-1.0,liblzma5,"
-    "libncursesw6,libexpat1,libuuid1"
+_COMMON_LIBRARIES = (
+    "libffi8 zlib1g libsqlite3-0 libbz2-1.0 liblzma5 libncursesw6 libexpat1 libuuid1"
 )
+_ALWAYS = "ca-certificates netbase tzdata"
+
+# A mirror may be a snapshot whose Release file says that it has expired. Whether that is refused
+# is decided by whoever set this machine's apt up (apt.conf(5)); the stand-ins decide alike.
+_APT_DATE_CHECKS = ("Acquire::Check-Valid-Until", "Acquire::Check-Date")
+
+# The Debian suite that packages a Python, where one does (packages.debian.org, python3.N).
+PYTHON_SUITES = {"3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 
 
 def debian_tags(codename: str) -> tuple[str, ...]:
@@ -42,20 +51,45 @@ def debian_tags(codename: str) -> tuple[str, ...]:
 
 
 def python_tags(version: str, codename: str) -> tuple[str, ...]:
-    """Return the tags under which a Python of ``version`` (X.Y.Z) is pushed."""
-    names = (version.rpartition(".")[0], version)
+    """Return the tags of a Python on Debian ``codename``, the one that names it first.
+
+    ``version`` is X.Y.Z, or X.Y for the tags that do not depend on the patch release. The
+    ``python`` images name the release below them; none is made on sid.
+    """
+    minor = ".".join(version.split(".")[:2])
+    below = (f"-slim-{codename}", f"-{codename}") if codename in _LIBRARIES else ()
     return tuple(
         f"{name}{variant}"
-        for name in names
-        for variant in ("-slim", f"-slim-{codename}", "", f"-{codename}")
+        for name in dict.fromkeys((minor, version))
+        for variant in ("-slim", "", *below)
     )
 
 
-def debootstrap_packages(codename: str) -> str:
-    """Return debootstrap's ``--include``; EngineError for a release we have no list for."""
-    if codename not in _LIBRARIES:
-        raise EngineError(f"no stand-in base images for Debian {codename}: only {_known()}")
-    return ",".join((_ALWAYS, *_LIBRARIES[codename].split()))
+def packaged_pythons(found: Iterable[Interpreter]) -> dict[str, str]:
+    """Return the Pythons (X.Y) that Debian must bring beside ``found``, each with its suite."""
+    known = {interpreter.minor for interpreter in found}
+    return {minor: suite for minor, suite in PYTHON_SUITES.items() if minor not in known}
+
+
+def wanted_tags(found: Iterable[Interpreter], codename: str) -> frozenset[str]:
+    """Return every tag of ``library/python`` that can be named before the images are made."""
+    found = tuple(found)
+    tags = [python_tags(interpreter.version, codename) for interpreter in found]
+    tags += [python_tags(minor, suite) for minor, suite in packaged_pythons(found).items()]
+    return frozenset(tag for group in tags for tag in group)
+
+
+def debootstrap_packages(suite: str, *, copied: bool) -> str:
+    """Return debootstrap's ``--include``.
+
+    ``copied``: interpreters of this machine, which runs ``suite``, shall work in the tree;
+    EngineError when we have no list of the libraries they need.
+    """
+    if not copied:
+        return ",".join(_ALWAYS.split())
+    if suite not in _LIBRARIES:
+        raise EngineError(f"no stand-in base images for Debian {suite}: only {_known()}")
+    return ",".join(f"{_ALWAYS} {_COMMON_LIBRARIES} {_LIBRARIES[suite]}".split())
 
 
 def _known() -> str:
@@ -67,32 +101,36 @@ def image_environment() -> dict[str, str]:
     return {"PATH": _PATH, "LANG": "C.UTF-8"} | dict.fromkeys(_CA_VARIABLES, _CA)
 
 
-def dockerfile(base: str, version: str | None) -> str:
-    """Return the Dockerfile of a python stand-in on ``base``.
+def copied_python(base: str, version: str) -> str:
+    """Return the Dockerfile of an interpreter (X.Y.Z) from the context's folder ``python``."""
+    minor = version.rpartition(".")[0]
+    return _lines(
+        f"FROM {base}",
+        f"ENV PYTHON_VERSION={version}",
+        "COPY python /usr/local",
+        f"RUN cd /usr/local/bin && ln -s python{minor} python3 && ln -s python3 python"
+        " && ldconfig && python -m ensurepip --default-pip >/dev/null"
+        " && find /usr/local -name __pycache__ -type d -prune -exec rm -rf {} +"
+        " && python -B -c 'import bz2, ctypes, lzma, sqlite3, ssl, zlib'",
+        'CMD ["python3"]',
+    )
 
-    ``version`` (X.Y.Z): an interpreter lies in the context's folder ``python``. None: Debian's
-    own python3 is installed and answers to ``python``.
-    """
-    lines = [f"FROM {base}"]
-    if version is None:
-        packages = "python3 python3-pip python3-venv"
-        lines.append(
-            f"RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends {packages}"
-            " && rm -rf /var/lib/apt/lists/* /usr/lib/python3*/EXTERNALLY-MANAGED"
-            " && ln -s /usr/bin/python3 /usr/local/bin/python"
-            " && ln -s /usr/bin/python3 /usr/local/bin/python3"
-        )
-    else:
-        minor = version.rpartition(".")[0]
-        lines += [
-            f"ENV PYTHON_VERSION={version}",
-            "COPY python /usr/local",
-            f"RUN cd /usr/local/bin && ln -s python{minor} python3 && ln -s python3 python"
-            " && ldconfig && python -m ensurepip --default-pip >/dev/null"
-            " && find /usr/local -name __pycache__ -type d -prune -exec rm -rf {} +"
-            " && python -B -c 'import bz2, ctypes, lzma, sqlite3, ssl, zlib'",
-        ]
-    return "\n".join([*lines, 'CMD ["python3"]', ""])
+
+def packaged_python(base: str, minor: str) -> str:
+    """Return the Dockerfile of Debian's own Python ``minor`` (X.Y), free to install into."""
+    packages = f"python{minor} python{minor}-venv python3-pip"
+    return _lines(
+        f"FROM {base}",
+        f"RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends {packages}"
+        " && rm -rf /var/lib/apt/lists/* /usr/lib/python3*/EXTERNALLY-MANAGED"
+        f" && ln -s /usr/bin/python{minor} /usr/local/bin/python3"
+        " && ln -s python3 /usr/local/bin/python",
+        'CMD ["python3"]',
+    )
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,31 +150,23 @@ class StandIns:
 
     def ensure(self, found: Iterable[Interpreter]) -> None:
         """Push every stand-in that the registry lacks."""
-        name = self.machine.codename
-        if not set(debian_tags(name)) <= registry.tags(self.address, "library/debian"):
-            self._push_debian()
+        found = tuple(found)
+        self._ensure_debian(self.machine.codename)
         have = registry.tags(self.address, "library/python")
         for interpreter in found:
-            if not set(python_tags(interpreter.version, name)) <= have:
-                self._push_python(interpreter)
+            if not set(python_tags(interpreter.version, self.machine.codename)) <= have:
+                self._push_copied(interpreter)
+        for minor, suite in packaged_pythons(found).items():
+            if not set(python_tags(minor, suite)) <= have:
+                self._ensure_debian(suite)
+                self._push_packaged(minor, suite)
 
-    def ensure_debian_python(self) -> None:
-        """Push Debian's own python3 as the only python; for a machine without others."""
-        if registry.tags(self.address, "library/python"):
+    def _ensure_debian(self, suite: str) -> None:
+        if set(debian_tags(suite)) <= registry.tags(self.address, "library/debian"):
             return
-        with tempfile.TemporaryDirectory() as context:
-            self._build_python(Path(context), None, f"{self.address}/library/python:debian")
-        version = self.docker.run(
-            *("run", "--rm", f"{self.address}/library/python:debian"),
-            *("python3", "-c", "import platform; print(platform.python_version())"),
-        )
-        for tag in python_tags(version, self.machine.codename):
-            self._tag_and_push("library/python:debian", f"library/python:{tag}")
-
-    def _push_debian(self) -> None:
-        self.say(f"making a stand-in for debian:{self.machine.codename}-slim")
-        tarball = self._debian_tarball()
-        first, *others = debian_tags(self.machine.codename)
+        self.say(f"making a stand-in for debian:{suite}-slim")
+        tarball = self._debian_tarball(suite)
+        first, *others = debian_tags(suite)
         reference = f"{self.address}/library/debian:{first}"
         changes = [f"ENV {name}={value}" for name, value in image_environment().items()]
         changes.append(f"LABEL {LABEL}=debian:{first}")
@@ -150,49 +180,67 @@ class StandIns:
         self.docker.run("tag", f"{self.address}/{known}", f"{self.address}/{new}")
         self.docker.run("push", "--quiet", f"{self.address}/{new}")
 
-    def _push_python(self, interpreter: Interpreter) -> None:
+    def _push_copied(self, interpreter: Interpreter) -> None:
         self.say(f"making a stand-in for python:{interpreter.minor}-slim")
-        tags = python_tags(interpreter.version, self.machine.codename)
-        references = [f"{self.address}/library/python:{tag}" for tag in tags]
+        text = copied_python(self._debian(self.machine.codename), interpreter.version)
         with tempfile.TemporaryDirectory() as context:
             interpreters.copy(interpreter, Path(context) / "python")
-            self._build_python(Path(context), interpreter.version, *references)
+            tags = python_tags(interpreter.version, self.machine.codename)
+            self._build(Path(context), text, tags)
 
-    def _build_python(self, context: Path, version: str | None, *references: str) -> None:
-        base = f"{self.address}/library/debian:{debian_tags(self.machine.codename)[0]}"
-        (context / "Dockerfile").write_text(dockerfile(base, version))
+    def _push_packaged(self, minor: str, suite: str) -> None:
+        self.say(f"making a stand-in for python:{minor}-slim from Debian {suite}")
+        unnumbered = f"{minor}-of-{suite}"
+        image = f"{self.address}/library/python:{unnumbered}"
+        with tempfile.TemporaryDirectory() as context:
+            text = packaged_python(self._debian(suite), minor)
+            self._build(Path(context), text, (unnumbered,))
+            # Only the installed package tells the patch release.
+            ask = "import platform; print(platform.python_version())"
+            version = self.docker.run("run", "--rm", "--pull=always", image, "python", "-c", ask)
+            text = _lines(f"FROM {image}", f"ENV PYTHON_VERSION={version}")
+            self._build(Path(context), text, python_tags(version, suite))
+
+    def _debian(self, suite: str) -> str:
+        return f"{self.address}/library/debian:{debian_tags(suite)[0]}"
+
+    def _build(self, context: Path, text: str, tags: tuple[str, ...]) -> None:
+        (context / "Dockerfile").write_text(text)
+        references = [f"{self.address}/library/python:{tag}" for tag in tags]
         self.docker.run(
             *("buildx", "build", "--quiet", "--provenance=false", "--push"),
-            *("--label", f"{LABEL}={references[0].rpartition('/')[2]}"),
+            *("--label", f"{LABEL}=python:{tags[0]}"),
             *(word for reference in references for word in ("--tag", reference)),
             str(context),
         )
 
-    def _debian_tarball(self) -> Path:
-        tarball = self.folder / f"{self.machine.codename}.tar"
+    def _debian_tarball(self, suite: str) -> Path:
+        tarball = self.folder / f"{suite}.tar"
         if not tarball.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             # Device nodes and other users' files need a file system that allows them: not /tmp.
             tree = self.folder / "tree"
             shutil.rmtree(tree, ignore_errors=True)
-            self._debootstrap(tree)
+            self._debootstrap(suite, tree)
             part = tarball.with_suffix(".part")
             _run(("tar", "-C", str(tree), "-cf", str(part), "."), self.env)
             part.rename(tarball)
             shutil.rmtree(tree)
         return tarball
 
-    def _debootstrap(self, tree: Path) -> None:
+    def _debootstrap(self, suite: str, tree: Path) -> None:
         root = self.debootstrap
-        include = debootstrap_packages(self.machine.codename)
+        include = debootstrap_packages(suite, copied=suite == self.machine.codename)
         env = {**self.env, "DEBOOTSTRAP_DIR": str(root / "usr/share/debootstrap")}
         _run(
             (
                 *(str(root / "usr/sbin/debootstrap"), "--variant=minbase", f"--include={include}"),
-                *(self.machine.codename, str(tree), self.machine.mirror),
+                *(suite, str(tree), self.machine.mirror),
             ),
             env,
         )
+        checks = _run(("apt-config", "dump", "--no-empty", *_APT_DATE_CHECKS), self.env)
+        (tree / "etc/apt/apt.conf.d/80machine").write_text(checks)
         bundle = Path(self.env.get("SSL_CERT_FILE") or _CA)
         if bundle.is_file():
             shutil.copyfile(bundle, tree / _CA.lstrip("/"))
@@ -202,8 +250,9 @@ class StandIns:
                     path.unlink()
 
 
-def _run(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
+def _run(argv: tuple[str, ...], env: Mapping[str, str]) -> str:
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise EngineError(f"{Path(argv[0]).name} failed: {lines[-1] if lines else 'no message'}")
+    return done.stdout
