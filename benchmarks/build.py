@@ -72,7 +72,9 @@ class Bench:
         planned = _plan(project)
         variants = [
             Variant(samples.FRONTEND, ("-f", "cog.yaml", "-t", _tag(samples.FRONTEND))),
-            self._variant(samples.DOCKERFILE, dockerfile(planned, self.images.toolbox)),
+            self._variant(
+                samples.DOCKERFILE, dockerfile(planned, self.images.toolbox(planned.base.python))
+            ),
             self._variant(samples.CONTAINER, f"# syntax={self._empty_image()}\n", "no result"),
             self._variant(samples.PARSE_ERROR, "FROM scratch\nSPEED\n", "unknown instruction"),
         ]
@@ -196,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--rounds", type=_positive, default=15, help="builds of each variant")
     parser.add_argument("--traced", type=_positive, default=9, help="builds for the phases")
-    parser.add_argument("--frontend", help="frontend image; its toolbox is IMAGE-toolbox")
+    parser.add_argument("--frontend", help="frontend image; its toolboxes are IMAGE-toolbox-X.Y")
     parser.add_argument("--suite", default="sid", help="engine, where one has to be started")
     parser.add_argument("--store", default="containerd", help="its image store")
     parser.add_argument("--output", choices=("text", "json"), default="text")
@@ -223,7 +225,7 @@ def _positive(text: str) -> int:
 
 def _images(engine: EngineInfo, frontend: str | None) -> Images:
     if frontend:
-        return Images(frontend=frontend, toolbox=f"{frontend}-toolbox")
+        return Images(frontend=frontend)
     return push_images(engine, _say)
 
 

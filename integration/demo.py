@@ -18,6 +18,7 @@ from integration.frontend_images import ROOT, Images, push_images
 from integration.model import build, running, wait_for_health
 
 EXAMPLES = ROOT / "examples"
+PYTHONS = ("3.11", "3.12")  # those of the examples
 SYNTAX = "# syntax=localhost:5000/cogkit/frontend:dev"
 
 
@@ -32,7 +33,7 @@ def main() -> int:
     try:
         engine = ensure_engine()
         say(f"Docker Engine {engine.version}, registry {engine.registry}")
-        images = push_images(engine, say)
+        images = push_images(engine, say, PYTHONS)
         hello = {"text": "cogkit"}
         show(engine, images, "hello", hello, "hello cogkit")
         for digit in (2, 5, 7):

@@ -1,13 +1,15 @@
-"""The frontend and toolbox images of this checkout, in the registry the engine reads."""
+"""The images of this checkout, in the registry the engine reads: ``make image`` runs this."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.engine import EngineInfo
+from cog_frontend.config import SUPPORTED_PYTHONS
+from integration.engine import EngineError, EngineInfo, ensure_engine
 
 ROOT = Path(__file__).parents[1]
 NAME = "cogkit/frontend:dev"
@@ -15,25 +17,41 @@ NAME = "cogkit/frontend:dev"
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """References of the two images: what a ``# syntax=`` line and a build argument may name."""
+    """The reference of the frontend image: what a ``# syntax=`` line may name.
+
+    The toolbox images stand beside it, where the frontend looks for them.
+    """
 
     frontend: str
-    toolbox: str
+
+    def toolbox(self, python: str) -> str:
+        """The reference of the toolbox image for a Python such as ``3.12``."""
+        return f"{self.frontend}-toolbox-{python}"
 
 
-def push_images(engine: EngineInfo, say: Callable[[str], None] = lambda _: None) -> Images:
-    """Build both images from the checkout and push them; layers that exist are not made again."""
-    frontend = f"{engine.registry}/{NAME}"
-    images = Images(frontend=frontend, toolbox=f"{frontend}-toolbox")
-    for target, reference in (("toolbox", images.toolbox), ("frontend", images.frontend)):
-        say(f"building {reference}")
-        run_docker(
-            engine,
-            *("buildx", "build", "--quiet", "--provenance=false", "--file", "Dockerfile.frontend"),
-            *("--target", target, "--tag", reference, "--load", "."),
-        )
-        run_docker(engine, "push", "--quiet", reference)
+def push_images(
+    engine: EngineInfo,
+    say: Callable[[str], None] = lambda _: None,
+    pythons: Sequence[str] = SUPPORTED_PYTHONS,
+) -> Images:
+    """Build the images from the checkout and push them; layers that exist are not made again."""
+    images = Images(frontend=f"{engine.registry}/{NAME}")
+    _push(engine, say, "frontend", images.frontend)
+    for python in pythons:
+        _push(engine, say, "toolbox", images.toolbox(python), "--build-arg", f"PYTHON={python}")
     return images
+
+
+def _push(
+    engine: EngineInfo, say: Callable[[str], None], target: str, reference: str, *options: str
+) -> None:
+    say(f"building {reference}")
+    run_docker(
+        engine,
+        *("buildx", "build", "--quiet", "--provenance=false", "--file", "Dockerfile.frontend"),
+        *("--target", target, *options, "--tag", reference, "--load", "."),
+    )
+    run_docker(engine, "push", "--quiet", reference)
 
 
 def run_docker(engine: EngineInfo, *arguments: str, cwd: Path = ROOT) -> str:
@@ -52,3 +70,21 @@ def run_docker(engine: EngineInfo, *arguments: str, cwd: Path = ROOT) -> str:
     if done.returncode:
         raise RuntimeError(f"docker {' '.join(arguments)}\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def main() -> int:
+    """Push the images; return the exit status."""
+    try:
+        push_images(ensure_engine(), _show)
+    except (EngineError, RuntimeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import buildkit_llb as llb
 from cog_frontend import context, plan
-from cog_frontend.config import read_config
-from cog_frontend.convert import Surroundings, convert, location
+from cog_frontend.config import Config, examine_config
+from cog_frontend.convert import Surroundings, convert, lines, location
 from cog_frontend.errors import FrontendError, Problem, ProjectError
 from cog_frontend.gateway import (
     Bridge,
@@ -18,6 +18,7 @@ from cog_frontend.gateway import (
     Capabilities,
     Pending,
     Ref,
+    ResolvedImage,
     Result,
     multi_image,
     single_image,
@@ -50,15 +51,14 @@ class _Solved:
 class Build:
     """A build of one project, for one platform or several.
 
-    Making it sends the first requests. ``sources`` fills with the files that were read, by name,
-    so that an error can show their lines.
+    ``sources`` fills with the files that were read, by name, so that an error can show their lines.
     """
 
-    def __init__(self, bridge: Bridge, options: Options) -> None:
+    def __init__(self, bridge: Bridge, options: Options, opened: context.Opened) -> None:
         self._bridge = bridge
         self._options = options
-        self._definition = context.start(bridge, context.definition_source(options))
-        self._files = context.ProjectFiles(bridge, options)
+        self._opened = opened
+        self._files = opened.files
         self._config_data = b""
 
     @property
@@ -73,33 +73,53 @@ class Build:
         reports itself.
         """
         _refuse_unsupported(self._options)
-        ignore = self._read_definition()
-        config = read_config(self._config_data, self._options.filename)
-        capabilities = self._bridge.ping()
-        base = plan.choose_base(config)
-        images = [
-            start_images(self._bridge, self._options, base, platform)
-            for platform in self._platforms(capabilities)
-        ]
+        self._config_data = self._read_config()
+        config, problems = examine_config(self._config_data, self._options.filename)
+        images = () if problems else self._start_images(config)
+        if not problems:
+            self._start_reading(config)
         config_file = (self._options.filename, self._config_data)
-        project = read_project(config, config_file, self._files.read)
+        project = read_project(config, config_file, self._files.read, known=problems)
+        self._warn(project.warnings)
         planned = plan.make_plan(config, project, version=VERSION)
-        solved = {
-            each.platform: self._solve(planned, each, ignore, capabilities) for each in images
-        }
-        return self._result(solved)
+        ignore = ignore_patterns(self._opened.ignore())
+        return self._result({each.platform: self._solve(planned, each, ignore) for each in images})
 
-    def _read_definition(self) -> tuple[str, ...]:
-        """Read the config; return the ignore patterns that go with it."""
+    def _read_config(self) -> bytes:
         name = self._options.filename
-        ref = self._definition.result()
-        data = None if ref is None else self._bridge.read_file_optional(ref, name)
-        if ref is None or data is None:
+        data = self._opened.config.result()
+        if data is None:
             problem = Problem(file=name, message="there is no such file", hint=_NO_CONFIG)
             raise ProjectError([problem])
-        self._config_data = data
-        ignore = self._bridge.read_file_optional(ref, f"{name}.dockerignore")
-        return ignore_patterns(self._files.read(".dockerignore") if ignore is None else ignore)
+        return data
+
+    def _start_reading(self, config: Config) -> None:
+        """Ask for the files the config names, all at once."""
+        for reference in (config.predictor, config.train):
+            if reference:
+                self._files.start(reference.text.partition(":")[0])
+        if config.build.python_requirements:
+            self._files.start(config.build.python_requirements.text)
+
+    def _start_images(self, config: Config) -> tuple[Images, ...]:
+        base = plan.choose_base(config)
+        return tuple(
+            start_images(self._bridge, self._options, base, platform)
+            for platform in self._platforms(self._bridge.ping())
+        )
+
+    def _warn(self, warnings: tuple[Problem, ...]) -> None:
+        """Show warnings with their lines, beside the step that loads the config."""
+        digest = context.definition(self._options).head
+        assert digest is not None  # a local source is an op
+        for warning in warnings:
+            data = self.sources.get(warning.file)
+            self._bridge.warn(
+                digest,
+                str(warning),
+                info=None if data is None else llb.SourceInfo(filename=warning.file, data=data),
+                ranges=() if data is None or warning.span is None else (lines(warning.span),),
+            )
 
     def _platforms(self, capabilities: Capabilities) -> tuple[llb.Platform, ...]:
         if self._options.platforms:
@@ -113,45 +133,49 @@ class Build:
         planned: plan.Plan,
         images: Images,
         ignore: tuple[str, ...],
-        capabilities: Capabilities,
     ) -> _Solved:
-        options, platform = self._options, images.platform
-        base = resolved_base(images, planned.base, options.filename)
-        source = llb.SourceInfo(filename=options.filename, data=self._config_data, language="YAML")
-        prefix = f"{platform} " if options.multi_platform else ""
-        surroundings = Surroundings(
-            base=image_state(
-                base,
-                platform,
-                llb.Metadata(
-                    name=f"[{prefix}base] FROM {base.ref}",
-                    locations=location(source, planned.base.span),
-                ),
-            ),
-            toolbox=image_state(
-                resolved_toolbox(images),
-                platform,
-                llb.Metadata(name=f"[{prefix}internal] load the toolbox"),
-            ),
-            project=context.project_source(options, ignore),
-            inputs=context.files_source(options, planned.project_files or ("cog.yaml",)),
-            source=source,
-            can_merge={"mergeop", "diffop"} <= capabilities.llb,
-            no_cache=options.no_cache,
-            network=options.network,
-            proxy=_proxy(options),
-            cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
-            prefix=prefix,
-        )
+        """Start the solve of one platform's image."""
+        platform = images.platform
+        base = resolved_base(images, planned.base, self._options.filename)
+        surroundings = self._surroundings(planned, images, base, ignore)
         definition = llb.marshal(convert(planned, surroundings), platform=platform)
         ref = self._bridge.start_solve(
             definition,
             cache_imports=[
-                CacheImport(cache.type, dict(cache.attributes)) for cache in options.cache_imports
+                CacheImport(cache.type, dict(cache.attributes))
+                for cache in self._options.cache_imports
             ],
         )
-        config = image_config(base.config, planned.image, platform, dict(options.labels))
+        config = image_config(base.config, planned.image, platform, dict(self._options.labels))
         return _Solved(ref=ref, config=config, base_config=base.config)
+
+    def _surroundings(
+        self,
+        planned: plan.Plan,
+        images: Images,
+        base: ResolvedImage,
+        ignore: tuple[str, ...],
+    ) -> Surroundings:
+        options, platform = self._options, images.platform
+        source = llb.SourceInfo(filename=options.filename, data=self._config_data, language="YAML")
+        prefix = f"{platform} " if options.multi_platform else ""
+        base_metadata = llb.Metadata(
+            name=f"[{prefix}base] FROM {base.ref}", locations=location(source, planned.base.span)
+        )
+        toolbox_metadata = llb.Metadata(name=f"[{prefix}internal] load the toolbox")
+        return Surroundings(
+            base=image_state(base, platform, base_metadata),
+            toolbox=image_state(resolved_toolbox(images), platform, toolbox_metadata),
+            project=context.project_source(options, ignore),
+            inputs=context.files_source(options, planned.project_files or ("cog.yaml",)),
+            source=source,
+            can_merge={"mergeop", "diffop"} <= self._bridge.ping().llb,
+            no_cache=options.no_cache,
+            no_cache_layers=options.no_cache_layers,
+            sandbox=options.sandbox,
+            cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
+            prefix=prefix,
+        )
 
     def _result(self, solved: dict[llb.Platform, _Solved]) -> Result:
         images = {
@@ -162,13 +186,6 @@ class Build:
             return multi_image(images)
         ((platform, (ref, config, base_config)),) = images.items()
         return single_image(ref, config, platform, base_config)
-
-
-def _proxy(options: Options) -> llb.ProxyEnv | None:
-    proxies = options.proxies
-    if not proxies:
-        return None
-    return llb.ProxyEnv(**{name.lower().removesuffix("_proxy"): proxies[name] for name in proxies})
 
 
 def _refuse_unsupported(options: Options) -> None:

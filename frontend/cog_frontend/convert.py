@@ -14,9 +14,7 @@ from buildkit_llb import (
     Location,
     Metadata,
     Mount,
-    Network,
     Position,
-    ProxyEnv,
     Range,
     Sharing,
     SourceInfo,
@@ -34,6 +32,7 @@ from buildkit_llb import (
 from cog_frontend.errors import Span
 from cog_frontend.image import DEFAULT_PATH
 from cog_frontend.plan import model
+from cog_frontend.sandbox import Sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +49,9 @@ class Surroundings:
     inputs: State
     source: SourceInfo
     can_merge: bool
+    sandbox: Sandbox
     no_cache: bool = False
-    network: Network = Network.SANDBOX
-    proxy: ProxyEnv | None = None
+    no_cache_layers: frozenset[str] = frozenset()
     cache_namespace: str = ""
     prefix: str = ""
 
@@ -110,11 +109,12 @@ class _Converter:
         return diff(self._starts[layer.name], built, metadata=self._metadata(title, None))
 
     def _apply(self, layer: model.Layer, state: State) -> State:
+        again = self.around.no_cache or layer.name in self.around.no_cache_layers
         for step in layer.steps:
-            state = self._step(step, state)
+            state = self._step(step, state, again=again)
         return state
 
-    def _step(self, step: model.Step, state: State) -> State:
+    def _step(self, step: model.Step, state: State, *, again: bool) -> State:
         metadata = self._metadata(step.title, step.span)
         if isinstance(step, model.Write):
             return state.file(*_write(step.files), metadata=metadata)
@@ -129,21 +129,26 @@ class _Converter:
                 follow_symlink=True,
             )
             return state.file(action, metadata=metadata)
-        return self._exec(step, state)
+        return self._exec(step, state, again=again)
 
-    def _exec(self, step: model.Exec, state: State) -> State:
+    def _exec(self, step: model.Exec, state: State, *, again: bool) -> State:
         running = state.with_cwd(step.cwd)
         for name, value in step.env:
             running = running.with_env(name, value)
         if step.path:
             path = dict(state.env).get("PATH", DEFAULT_PATH)
             running = running.with_env("PATH", ":".join((*step.path, path)))
+        sandbox = self.around.sandbox
         ran = running.run(
             step.args,
-            mounts=[self._mount(mount, step) for mount in step.mounts],
-            network=self.around.network,
-            proxy=self.around.proxy,
-            metadata=self._metadata(step.title, step.span, ignore_cache=self.around.no_cache),
+            mounts=[*(self._mount(mount, step) for mount in step.mounts), *sandbox.mounts],
+            network=sandbox.network,
+            proxy=sandbox.proxy,
+            extra_hosts=sandbox.hosts,
+            ulimits=sandbox.ulimits,
+            hostname=sandbox.hostname,
+            cgroup_parent=sandbox.cgroup_parent,
+            metadata=self._metadata(step.title, step.span, ignore_cache=again),
         ).root
         return replace(state, output=ran.output)
 
@@ -180,9 +185,12 @@ class _Converter:
 
 def location(source: SourceInfo, span: Span | None) -> tuple[Location, ...]:
     """The lines of a source file that caused a vertex; BuildKit shows them when it fails."""
-    if span is None:
-        return ()
-    return (Location(source, (Range(Position(span.start_line), Position(span.end_line)),)),)
+    return () if span is None else (Location(source, (lines(span),)),)
+
+
+def lines(span: Span) -> Range:
+    """The lines of a span; clients show whole lines."""
+    return Range(Position(span.start_line), Position(span.end_line))
 
 
 def _write(files: tuple[model.File, ...]) -> list[FileAction]:

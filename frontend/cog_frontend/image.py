@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from buildkit_llb import Platform
 from cog_frontend.plan.model import ImageSettings
@@ -21,35 +22,39 @@ def image_config(
     are filled in by the exporter, so only the base's history is passed on; the time of creation is
     the exporter's to set.
     """
-    document = json.loads(base) if base else {}
-    runtime = document.get("config") or {}
-    env = image_env(base_env(base), settings)
-    document.update(
-        {
-            "architecture": platform.architecture,
-            "os": platform.os,
-            "config": {
-                **{key: value for key, value in runtime.items() if key not in _DROPPED},
-                "Env": [f"{name}={value}" for name, value in env.items()],
-                "Entrypoint": list(settings.entrypoint),
-                "Cmd": list(settings.command),
-                "WorkingDir": settings.workdir,
-                "ExposedPorts": {port: {} for port in settings.ports},
-                "Labels": {
-                    **(runtime.get("Labels") or {}),
-                    **dict(settings.labels),
-                    **labels,
-                },
-            },
-            "rootfs": {"type": "layers", "diff_ids": []},
-        }
-    )
-    document.pop("created", None)
+    given = json.loads(base) if base else {}
+    document = {key: value for key, value in given.items() if key in _KEPT}
+    document |= {
+        "architecture": platform.architecture,
+        "os": platform.os,
+        "config": _runtime(base, given.get("config") or {}, settings, labels),
+        "rootfs": {"type": "layers", "diff_ids": []},
+    }
     if platform.variant:
         document["variant"] = platform.variant
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
 
 
+def _runtime(
+    base: bytes,
+    given: Mapping[str, Any],
+    settings: ImageSettings,
+    labels: Mapping[str, str],
+) -> dict[str, object]:
+    env = image_env(base_env(base), settings)
+    return {
+        **{key: value for key, value in given.items() if key not in _DROPPED},
+        "Env": [f"{name}={value}" for name, value in env.items()],
+        "Entrypoint": list(settings.entrypoint),
+        "Cmd": list(settings.command),
+        "WorkingDir": settings.workdir,
+        "ExposedPorts": {port: {} for port in settings.ports},
+        "Labels": {**(given.get("Labels") or {}), **dict(settings.labels), **labels},
+    }
+
+
+# Of the base itself; the rest is its history with its builder (image-spec v1, before OCI).
+_KEPT = frozenset({"author", "variant", "os.version", "os.features", "history"})
 # Settings of the base's own program, which is not what this image runs.
 _DROPPED = frozenset({"Healthcheck", "OnBuild", "ArgsEscaped", "Image"})
 

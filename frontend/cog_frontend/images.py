@@ -8,16 +8,11 @@ import buildkit_llb as llb
 from cog_frontend.errors import FrontendError, Problem, ProjectError
 from cog_frontend.gateway import Bridge, Pending, ResolvedImage
 from cog_frontend.image import base_env
-from cog_frontend.options import (
-    ARG_TOOLBOX,
-    OptionError,
-    Options,
-    named_context,
-    toolbox_reference,
-)
+from cog_frontend.options import ARG_TOOLBOX, Options, named_context, toolbox_reference
 from cog_frontend.plan.model import Base
 from cog_frontend.rpc import RpcError
-from cog_frontend.version import RELEASED_TOOLBOX
+from cog_frontend.sandbox import OptionError
+from cog_frontend.version import RELEASED_FRONTEND
 
 TOOLBOX = "cogkit-toolbox"
 _DOCKER_IMAGE = "docker-image://"
@@ -36,7 +31,7 @@ def start_images(bridge: Bridge, options: Options, base: Base, platform: llb.Pla
     """Ask the daemon for the digests and configs of a platform's images."""
 
     def resolve(name: str, ref: str) -> Pending[ResolvedImage]:
-        chosen = _full_name(_overridden(options, name) or ref)
+        chosen = _full_name(_overridden(options, name, platform) or ref)
         return bridge.start_resolve(
             chosen,
             platform=platform,
@@ -47,12 +42,13 @@ def start_images(bridge: Bridge, options: Options, base: Base, platform: llb.Pla
     return Images(
         platform=platform,
         base=resolve(base.ref, base.ref),
-        toolbox=resolve(TOOLBOX, toolbox_reference(options, RELEASED_TOOLBOX)),
+        toolbox=resolve(TOOLBOX, toolbox_reference(options, RELEASED_FRONTEND, base.python)),
     )
 
 
-def _overridden(options: Options, name: str) -> str:
-    override = named_context(options, name)
+def _overridden(options: Options, name: str, platform: llb.Platform) -> str:
+    # BuildKit's frontend/dockerui/namedcontext.go: one for the platform wins.
+    override = named_context(options, f"{name}::{platform}") or named_context(options, name)
     if override and not override.startswith(_DOCKER_IMAGE):
         raise OptionError(f"build context {name}={override} must be a {_DOCKER_IMAGE} reference")
     return override.removeprefix(_DOCKER_IMAGE)

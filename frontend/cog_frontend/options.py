@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from buildkit_llb import LLBError, Network, Platform
-from cog_frontend.errors import FrontendError
+from buildkit_llb import LLBError, Platform
+from cog_frontend.sandbox import PREFIX_BUILD_ARG, OptionError, Sandbox, read_sandbox
 
 KEY_FILENAME = "filename"
 KEY_PLATFORM = "platform"
@@ -20,24 +20,17 @@ KEY_NO_CACHE = "no-cache"
 KEY_CACHE_IMPORTS = "cache-imports"
 KEY_CACHE_FROM = "cache-from"
 KEY_RESOLVE_MODE = "image-resolve-mode"
-KEY_NETWORK = "force-network-mode"
 KEY_CONTEXT = "context"
 KEY_SOURCE = "source"
 KEY_REQUEST = "requestid"
-PREFIX_BUILD_ARG = "build-arg:"
 PREFIX_LABEL = "label:"
 PREFIX_CONTEXT = "context:"
 ARG_MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
 ARG_CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 ARG_TOOLBOX = "COGKIT_TOOLBOX"
-PROXY_ARGS = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 _ENV_OPTION = "BUILDKIT_FRONTEND_OPT_"
 _ENV_SESSION = "BUILDKIT_SESSION_ID"
-
-
-class OptionError(FrontendError):
-    """An option of the build has a value that cannot be used; the text names the option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +43,10 @@ class CacheSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """One build's options; defaults are those of ``docker buildx build .``."""
+    """One build's options; defaults are those of ``docker buildx build .``.
+
+    ``no_cache_layers`` are names of layers whose commands run again, where not all do.
+    """
 
     session_id: str = ""
     filename: str = "cog.yaml"
@@ -58,9 +54,10 @@ class Options:
     multi_platform: bool = False
     target: str = ""
     no_cache: bool = False
+    no_cache_layers: frozenset[str] = frozenset()
     cache_imports: tuple[CacheSource, ...] = ()
     resolve_mode: str = ""
-    network: Network = Network.SANDBOX
+    sandbox: Sandbox = field(default_factory=Sandbox)
     context: str = ""
     source: str = ""
     request: str = ""
@@ -71,12 +68,6 @@ class Options:
     def build_arg(self, name: str) -> str:
         """The value of a build argument, or empty text."""
         return dict(self.build_args).get(name, "")
-
-    @property
-    def proxies(self) -> dict[str, str]:
-        """Proxy build arguments by upper-case name; either case is accepted, as Docker does."""
-        found = {name.upper(): value for name, value in self.build_args if value}
-        return {name: found[name] for name in PROXY_ARGS if name in found}
 
 
 def options_from_environment(environment: Mapping[str, str]) -> Options:
@@ -102,9 +93,10 @@ def read_options(raw: Mapping[str, str], session_id: str = "") -> Options:
         multi_platform=multi_platform,
         target=raw.get(KEY_TARGET, ""),
         no_cache=KEY_NO_CACHE in raw and not raw[KEY_NO_CACHE],
+        no_cache_layers=frozenset(_names(raw.get(KEY_NO_CACHE, ""))),
         cache_imports=_cache_imports(raw),
         resolve_mode=raw.get(KEY_RESOLVE_MODE, ""),
-        network=_network(raw.get(KEY_NETWORK, "")),
+        sandbox=read_sandbox(raw),
         context=raw.get(KEY_CONTEXT, ""),
         source=raw.get(KEY_SOURCE, ""),
         request=raw.get(KEY_REQUEST, ""),
@@ -124,7 +116,7 @@ def _prefixed(raw: Mapping[str, str], prefix: str) -> tuple[tuple[str, str], ...
 
 def _platforms(text: str) -> tuple[Platform, ...]:
     try:
-        found = [Platform.parse(part.strip()) for part in text.split(",") if part.strip()]
+        found = [Platform.parse(name) for name in _names(text)]
     except LLBError as error:
         raise OptionError(f"option {KEY_PLATFORM}={text}: {error}") from error
     return tuple(dict.fromkeys(found))
@@ -139,14 +131,6 @@ def _boolean(key: str, text: str) -> bool:
     raise OptionError(f"option {key}={text} must be true or false")
 
 
-def _network(text: str) -> Network:
-    modes = {"": Network.SANDBOX, "default": Network.SANDBOX, "sandbox": Network.SANDBOX}
-    modes |= {"none": Network.NONE, "host": Network.HOST}
-    if text not in modes:
-        raise OptionError(f"option {KEY_NETWORK}={text} must be none, host or sandbox")
-    return modes[text]
-
-
 def _cache_imports(raw: Mapping[str, str]) -> tuple[CacheSource, ...]:
     if text := raw.get(KEY_CACHE_IMPORTS, ""):
         try:
@@ -155,8 +139,12 @@ def _cache_imports(raw: Mapping[str, str]) -> tuple[CacheSource, ...]:
             raise OptionError(
                 f"option {KEY_CACHE_IMPORTS} is not a list of caches: {text}"
             ) from error
-    refs = [ref.strip() for ref in raw.get(KEY_CACHE_FROM, "").split(",") if ref.strip()]
+    refs = _names(raw.get(KEY_CACHE_FROM, ""))
     return tuple(CacheSource(type="registry", attributes=(("ref", ref),)) for ref in refs)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _cache_source(entry: Mapping[str, Mapping[str, str]]) -> CacheSource:
@@ -164,21 +152,20 @@ def _cache_source(entry: Mapping[str, Mapping[str, str]]) -> CacheSource:
     return CacheSource(type=str(entry["Type"]), attributes=attributes)
 
 
-def toolbox_reference(options: Options, released: str) -> str:
-    """Where the toolbox image is: build argument, else beside the frontend's own image.
+def toolbox_reference(options: Options, released: str, python: str) -> str:
+    """Where the toolbox image for a Python such as ``3.12`` is.
 
-    The frontend's own reference with ``-toolbox`` added to its tag (a digest is dropped: it names
-    the frontend's bytes, not the toolbox's), else ``released``.
+    A build argument names it; else it stands beside the frontend's own image, with
+    ``-toolbox-3.12`` added to the tag (a digest is dropped: it names the frontend's bytes, not the
+    toolbox's), and without a frontend image beside the ``released`` one.
     """
     if chosen := options.build_arg(ARG_TOOLBOX):
         return chosen
-    name = options.source.partition("@")[0]
-    if not name:
-        return released
+    name = options.source.partition("@")[0] or released
     repository, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
-        return f"{name}:latest-toolbox"
-    return f"{repository}:{tag}-toolbox"
+        repository, tag = name, "latest"
+    return f"{repository}:{tag}-toolbox-{python}"
 
 
 def named_context(options: Options, name: str) -> str:

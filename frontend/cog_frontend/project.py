@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from cog_frontend import plan
 from cog_frontend.config import Config, Located
-from cog_frontend.errors import Problem, ProjectError
-from cog_frontend.schema import openapi, read_predictor, schema_json
+from cog_frontend.errors import Problem, ProjectError, Span
+from cog_frontend.schema import Predictor, openapi, read_predictor, schema_json
+from cog_frontend.schema.model import Mode
 from cog_frontend.version import VERSION
 
 T = TypeVar("T")
 Read = Callable[[str], "bytes | None"]
+
+
+_OLD_PYTHON = "3.10"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +26,19 @@ class _Schema:
     concurrency: int | None = None
 
 
-def read_project(config: Config, config_file: tuple[str, bytes], read: Read) -> plan.Project:
+def read_project(
+    config: Config, config_file: tuple[str, bytes], read: Read, *, known: Sequence[Problem] = ()
+) -> plan.Project:
     """Return the facts of a project; ``read`` gives the content of a file of it, or None.
 
-    Raises ``ProjectError`` with the problems of every file at once.
+    ``known`` are problems found before. Raises ``ProjectError`` with those and the problems of
+    every file at once.
     """
     reader = _Reader(config, config_file[0], read)
+    reader.problems += known
     schema = reader.attempt(reader.schema, _Schema())
     requirements = reader.attempt(reader.requirements, None)
+    reader.commands()
     if reader.problems:
         raise ProjectError(reader.problems)
     return plan.Project(
@@ -37,6 +46,7 @@ def read_project(config: Config, config_file: tuple[str, bytes], read: Read) -> 
         schema=schema.document,
         concurrency=schema.concurrency,
         requirements=requirements,
+        warnings=tuple(reader.warnings),
     )
 
 
@@ -46,6 +56,7 @@ class _Reader:
         self._filename = filename
         self._read = read
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
 
     def attempt(self, step: Callable[[], T], otherwise: T) -> T:
         """Run a step; keep its problems and go on, so that all are shown."""
@@ -56,32 +67,82 @@ class _Reader:
             return otherwise
 
     def schema(self) -> _Schema:
-        located = self._config.predictor
-        if located is None:
+        """Read the predictor and what trains, each with all its problems."""
+        config = self._config
+        predictor = self._handler(config.predictor, "predict")
+        train = self._handler(config.train, "train")
+        if predictor is None:
             return _Schema()
-        self._must_exist(located, _file(located))
-        predictor = read_predictor(located.text, self._read)
-        train = None
-        if self._config.train:
-            self._must_exist(self._config.train, _file(self._config.train))
-            train = read_predictor(self._config.train.text, self._read, mode="train")
+        self._check_concurrency(predictor)
         document = openapi(predictor, version=VERSION, train=train)
         return _Schema(document=schema_json(document), concurrency=predictor.concurrency_max)
 
+    def _handler(self, located: Located | None, mode: Mode) -> Predictor | None:
+        if located is None:
+            return None
+
+        handler = self.attempt(lambda: self._read_handler(located, mode), None)
+        self.warnings += handler.warnings if handler else ()
+        return handler
+
+    def _read_handler(self, located: Located, mode: Mode) -> Predictor:
+        self._must_exist(located, located.text.partition(":")[0])
+        try:
+            return read_predictor(located.text, self._read, mode=mode)
+        except ProjectError as error:
+            # What is wrong with a file as a whole has no line in it: the one that names it.
+            raise ProjectError(
+                problem
+                if problem.span
+                else replace(problem, file=self._filename, span=located.span)
+                for problem in error.problems
+            ) from error
+
+    def _check_concurrency(self, predictor: Predictor) -> None:
+        # Cog: pkg/config, more than one prediction at a time needs asyncio.TaskGroup.
+        wanted = self._config.concurrency
+        most = wanted.max if wanted else predictor.concurrency_max or 1
+        if wanted and most > 1 and not predictor.is_async:
+            message = f"concurrency.max is {most}, and {predictor.method} of {predictor.file} is"
+            self._problem(f"{message} not async", wanted.span, "write `async def`, or remove it")
+        if most > 1 and self._config.python_minor == _OLD_PYTHON:
+            version = self._config.build.python_version
+            message = f"{most} predictions at a time need Python 3.11 or later"
+            self._problem(message, version.span if version else None)
+
     def requirements(self) -> plan.Requirements | None:
+        """Read what is to be installed."""
         build = self._config.build
         if named := build.python_requirements:
             self._must_exist(named, named.text)
-            return plan.read_requirements(named.text, self._read)
-        if build.python_packages:
-            return plan.from_packages(tuple(package.text for package in build.python_packages))
-        return None
+            found = plan.read_requirements(named.text, self._read)
+        elif build.python_packages:
+            found = plan.from_packages(build.python_packages, self._filename, self._read)
+        else:
+            return None
+        self.warnings += found.warnings
+        if "git" not in {package.text for package in build.system_packages}:
+            self.warnings += found.git
+        return found
+
+    def commands(self) -> None:
+        """Say what is surprising about commands."""
+        if self._config.build.pre_install:
+            first, last = (self._config.build.pre_install[index].span for index in (0, -1))
+            self.warnings.append(
+                Problem(
+                    file=self._filename,
+                    message="build.pre_install is deprecated: its commands run after build.run",
+                    hint="move them to the end of build.run",
+                    span=replace(first, end_line=last.end_line, end_column=last.end_column),
+                )
+            )
 
     def _must_exist(self, located: Located, path: str) -> None:
         if self._read(path) is None:
             message = f"{path}: there is no such file in the project"
             raise ProjectError([Problem(file=self._filename, message=message, span=located.span)])
 
-
-def _file(reference: Located) -> str:
-    return reference.text.partition(":")[0]
+    def _problem(self, message: str, span: Span | None, hint: str = "") -> None:
+        problem = Problem(file=self._filename, message=message, span=span, hint=hint)
+        self.problems.append(problem)

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 
-from cog_frontend.build import Build
+from cog_frontend.context import open_project
 from cog_frontend.errors import FrontendError, ProjectError
 from cog_frontend.gateway import (
     Bridge,
@@ -19,7 +19,6 @@ from cog_frontend.gateway import (
 )
 from cog_frontend.options import options_from_environment
 from cog_frontend.rpc import RpcError
-
 
 Finish = Callable[[Result], Result]
 
@@ -39,7 +38,10 @@ def _outcome(bridge: Bridge, environment: Mapping[str, str]) -> Result | Failure
         options = options_from_environment(environment)
         if options.request:
             return unsupported_subrequest(options.request)
-        build = Build(bridge, options)
+        opened = open_project(bridge, options)
+        from cog_frontend.build import Build  # noqa: PLC0415 - while the client sends the files
+
+        build = Build(bridge, options, opened)
         sources = lambda: build.sources  # noqa: E731 - read when an error needs it
         return build.run()
     except ProjectError as error:

@@ -58,11 +58,13 @@ def parse(data: bytes, filename: str) -> Document:
     text = _decode(data, filename)
     try:
         node = yaml.compose(text, Loader=_Loader)
+        root = None if node is None else _Reader(filename, text).read(node)
     except yaml.YAMLError as error:
         raise ProjectError([_problem(error, text, filename)]) from error
-    if node is None:
-        return Document(filename, data, None)
-    return Document(filename, data, _Reader(filename, text).read(node))
+    except RecursionError as error:
+        problem = Problem(file=filename, message="invalid YAML: nested too deeply")
+        raise ProjectError([problem]) from error
+    return Document(filename, data, root)
 
 
 def _decode(data: bytes, filename: str) -> str:
@@ -96,23 +98,27 @@ def _problem(error: yaml.YAMLError, text: str, filename: str) -> Problem:
 
 
 class _Reader:
-    """Copies libyaml's nodes into frozen ones and finds what YAML allows but a config must not."""
+    """Copies libyaml's nodes into frozen ones and finds what YAML allows but a config must not.
+
+    A node that aliases name many times is copied once: aliases of aliases would take for ever.
+    """
 
     def __init__(self, filename: str, text: str) -> None:
         self._filename = filename
         self._lines = text.splitlines()
         self._open: set[int] = set()
+        self._copied: dict[int, Node] = {}
 
     def read(self, node: yaml.Node) -> Node:
         if isinstance(node, yaml.ScalarNode):
             return Scalar(node.value, not node.style, self._span(node))
         if id(node) in self._open:
             raise self._error(node, "an alias points back at its own parent")
-        self._open.add(id(node))
-        try:
-            return self._collection(node)
-        finally:
+        if id(node) not in self._copied:
+            self._open.add(id(node))
+            self._copied[id(node)] = self._collection(node)
             self._open.discard(id(node))
+        return self._copied[id(node)]
 
     def _collection(self, node: yaml.Node) -> Node:
         if isinstance(node, yaml.SequenceNode):

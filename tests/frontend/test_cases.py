@@ -13,9 +13,10 @@ import pytest
 
 from buildkit_llb import Platform, State, dump, load, marshal
 from cog_frontend import plan
-from cog_frontend.config import read_config
+from cog_frontend.config import SUPPORTED_PYTHONS, read_config
 from cog_frontend.gateway import Bridge
 from cog_frontend.project import read_project
+from cog_frontend.rpc import RpcError
 from cog_frontend.session import serve
 from cog_frontend.version import VERSION
 from tests.fakes.bridge import FakeBridge, FakeImage
@@ -47,20 +48,23 @@ def frontend(
     *,
     caps: Abilities = MODERN,
     filename: str = "cog.yaml",
+    fail: dict[str, RpcError] | None = None,
 ) -> FakeBridge:
     """Run the frontend as the daemon would and return what the daemon saw."""
     images = {
         f"docker.io/library/python:{version}-slim": BASE
         for version in ("3.10", "3.11", "3.12", "3.13", "3.12.4")
     }
+    toolboxes = {f"{SOURCE}-toolbox-{python}": TOOLBOX for python in SUPPORTED_PYTHONS}
     definition = (filename, f"{filename}.dockerignore")
     bridge = FakeBridge(
         files={
             "dockerfile": {name: files[name] for name in definition if name in files},
             "context": files,
         },
-        images={**images, f"{SOURCE}-toolbox": TOOLBOX},
+        images={**images, **toolboxes},
         caps=caps,
+        fail=fail,
     )
     given = {"filename": filename, "source": SOURCE, **(options or {})}
     environment = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cog_frontend.config import Config, config_keys, read_config
+from cog_frontend.config import Config, config_keys, examine_config, read_config
 from cog_frontend.errors import ProjectError
 
 
@@ -120,10 +120,49 @@ build:
         ("a: &x [*x]", "an alias points back at its own parent"),
         ("? [a]\n: b", "a key must be plain text"),
         ("image: 'a\0b'", "invalid YAML"),
+        ("build: {system_packages: [vim-]}", "'vim-' is not the name of a Debian package"),
+        ("build: {system_packages: [a b]}", "each package as an entry of its own"),
+        ("environment: {A: 1}", "write each entry as '- NAME=value'"),
+        ("predict: |\n  a.py:A\n  b.py:B\n", "predict must be one line"),
+        ('image: "a\\tb"', "image must be one line"),
+        ("a: " + "[" * 5000 + "]" * 5000, "invalid YAML: nested too deeply"),
+        ("a: 1\n---\nb: 2", "expected a single document"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, expected: str) -> None:
     assert expected in "\n".join(problems(text))
+
+
+def test_a_block_of_one_line_is_that_line() -> None:
+    config = read("build:\n  python_version: |\n    3.12\npredict: >\n  p.py:P\n")
+    assert config.python == "3.12"
+    assert config.predictor is not None
+    assert config.predictor.text == "p.py:P"
+
+
+def test_a_value_of_the_environment_keeps_its_white_space() -> None:
+    (variable,) = read("environment: ['A= b ']").environment
+    assert variable.value == " b "
+
+
+@pytest.mark.parametrize(
+    "name", ["g++", "libfoo:arm64", "vim=2:9.1~rc1-1", "vim/bookworm-backports"]
+)
+def test_forms_of_a_system_package(name: str) -> None:
+    (package,) = read(f"build: {{system_packages: ['{name}']}}").build.system_packages
+    assert package.text == name
+
+
+def test_what_is_wrong_is_not_in_the_config_that_can_be_used() -> None:
+    config, problems = examine_config(b"predict: p\ntrain: t.py:t\nbuild: {python_version: 2}\n")
+    assert len(problems) == 2
+    assert (config.predict, config.build.python_version) == (None, None)
+    assert config.train is not None
+
+
+def test_aliases_of_aliases_are_read_once() -> None:
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
+    assert len(problems("\n".join(lines))) == 60
 
 
 def test_bytes_that_are_not_utf8_have_a_line() -> None:

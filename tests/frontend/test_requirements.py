@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cog_frontend.errors import ProjectError
+from cog_frontend.config import Located
+from cog_frontend.errors import ProjectError, Span
 from cog_frontend.plan import Requirements, from_packages, read_requirements
-from cog_frontend.plan.requirements import logical_lines
+from cog_frontend.plan.requirement_lines import logical_lines
 
 
 def read(files: dict[str, str], first: str = "requirements.txt") -> Requirements:
@@ -48,7 +49,104 @@ def test_includes_are_followed_once_relative_to_their_file() -> None:
 def test_the_sdk_itself_is_taken_out() -> None:
     found = read({"requirements.txt": "cog==0.9\nCogLet>=0.1\ncogs\ncog-extras\n"})
     assert found.files[0].data == b"\n\ncogs\ncog-extras\n"
-    assert found.removed == ("requirements.txt:1: cog==0.9", "requirements.txt:2: CogLet>=0.1")
+    assert [str(each).partition(" (")[0] for each in found.warnings] == [
+        "requirements.txt:1:1: cog is left out: the image brings its own SDK",
+        "requirements.txt:2:1: coglet is left out: the image brings its own SDK",
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cog @ https://example.com/cog.whl",
+        "./cog-0.9.0-py3-none-any.whl",
+        "https://example.com/cog-0.9.0b1-py3-none-any.whl#sha256=0",
+        "git+https://github.com/replicate/cog.git@main",
+        "git+https://example.com/fork.git#egg=cog",
+        "cog==0.9 \\\n  --hash=sha256:00",
+        "-e git+https://github.com/replicate/cog#egg=cog",
+    ],
+)
+def test_the_sdk_is_taken_out_whatever_names_it(line: str) -> None:
+    found = read({"requirements.txt": f"{line}\nsix\n"})
+    assert found.files[0].data.strip() == b"six"
+    assert "cog is left out" in str(found.warnings[-1])
+
+
+def test_folders_to_edit_are_left_out_and_repositories_become_packages() -> None:
+    found = read({"requirements.txt": "-e .\n--editable=./lib\n-e git+https://e.com/x#egg=x\n"})
+    assert found.files[0].data == b"\n\ngit+https://e.com/x#egg=x\n"
+    assert [each.span for each in found.warnings] == [Span(1, 1), Span(2, 2), Span(3, 3)]
+    assert "installed as a package" in found.warnings[2].message
+
+
+def test_index_options_behind_a_requirement_become_lines_at_the_end() -> None:
+    text = "torch==2.0 --extra-index-url=https://e.com/a -f https://e.com/b  # here\nsix\n"
+    assert read({"requirements.txt": text}).files[0].data.decode() == (
+        "torch==2.0\nsix\n--extra-index-url https://e.com/a\n-f https://e.com/b\n"
+    )
+
+
+def test_options_of_pip_that_uv_takes_as_arguments_only() -> None:
+    found = read({"requirements.txt": "--pre\nsix\n--trusted-host e.com\n"})
+    assert found.options == ("--prerelease=allow", "--allow-insecure-host=e.com")
+    assert found.files[0].data == b"\nsix\n\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("-r a.txt", "a.txt"),
+        ("-ra.txt", "a.txt"),
+        ("--requirement=a.txt  # why", "a.txt"),
+        ("--constraint a.txt", "a.txt"),
+        ("-r 'a b.txt'", "a b.txt"),
+        ("-r a\\ b.txt", "a b.txt"),
+    ],
+)
+def test_every_form_of_an_include(line: str, path: str) -> None:
+    found = read({"requirements.txt": f"{line}\n", path: "six\n"})
+    assert [file.path for file in found.files] == ["requirements.txt", path]
+
+
+def test_an_include_is_written_as_uv_takes_it() -> None:
+    assert read({"requirements.txt": "-ra.txt\n", "a.txt": ""}).files[0].data == b"-r a.txt\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_byte_order_marks_and_windows_line_ends(encoding: str) -> None:
+    files = {"requirements.txt": "six\r\nidna\r\n".encode(encoding)}
+    assert read_requirements("requirements.txt", files.get).files[0].data == b"six\nidna\n"
+
+
+def test_a_repository_needs_git() -> None:
+    (problem,) = read({"requirements.txt": "six\nx @ git+https://e.com/x\n"}).git
+    assert str(problem).startswith("requirements.txt:2:1: git+https://e.com/x needs git")
+
+
+def packages(*entries: str, files: dict[str, str] | None = None) -> Requirements:
+    located = [Located(text, Span(number, number)) for number, text in enumerate(entries, 3)]
+    contents = {path: text.encode() for path, text in (files or {}).items()}
+    return from_packages(located, "cog.yaml", contents.get)
+
+
+def test_packages_of_the_config_follow_the_same_rules() -> None:
+    files = {"more.txt": "idna\n", "a-1.whl": ""}
+    found = packages("six==1 --find-links=https://e.com", "-r more.txt", "./a-1.whl", files=files)
+    assert [file.path for file in found.files] == ["build.python_packages", "more.txt"]
+    assert found.files[0].data.decode() == (
+        "six==1\n--find-links https://e.com\n-r more.txt\n./a-1.whl\n"
+    )
+    assert found.artifacts == ("a-1.whl",)
+
+
+def test_a_wrong_package_of_the_config_is_shown_there() -> None:
+    with pytest.raises(ProjectError) as caught:
+        packages("six", "a\nb", "./gone.whl")
+    assert [str(each).partition(" (")[0] for each in caught.value.problems] == [
+        "cog.yaml:4:1: several lines in one entry",
+        "cog.yaml:5:1: ./gone.whl: file does not exist",
+    ]
 
 
 def test_local_wheels_are_brought_along() -> None:
@@ -58,23 +156,47 @@ def test_local_wheels_are_brought_along() -> None:
     assert found.artifacts == ("wheels/a-1-py3-none-any.whl",)
 
 
-def test_every_problem_has_its_file_and_line() -> None:
-    text = problems({"requirements.txt": "six\n-e .\n-r ../out.txt\n-r gone.txt\n./x.whl\n"})
-    assert "requirements.txt:2:1: editable install in an image" in text
-    assert "requirements.txt:3:1: ../out.txt is outside the project folder" in text
-    assert "requirements.txt:4:1: gone.txt: file does not exist" in text
-    assert "requirements.txt:5:1: x.whl: file does not exist" in text or "./x.whl" in text
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("-r ../out.txt", "../out.txt is outside the project folder"),
+        ("-r gone.txt", "gone.txt: file does not exist"),
+        ("-r pyproject.toml", "pyproject.toml is not a requirements file"),
+        ("./x.whl", "./x.whl: file does not exist"),
+        ("/x.whl", "/x.whl is outside the project folder"),
+        ("./lib", "./lib: a folder cannot be installed from the project"),
+        (".", ".: a folder cannot be installed"),
+        ("lib @ ./lib[extra]", "./lib: a folder cannot be installed"),
+        ("file:x.whl", "file:x.whl is a place of this machine"),
+        ("x @ file:///x.whl", "file:///x.whl is a place of this machine"),
+        ("-f wheels", "--find-links wheels: a folder is not searched"),
+        ("six --find-links=wheels", "--find-links wheels: a folder is not searched"),
+    ],
+)
+def test_what_cannot_work_in_a_build_is_said(line: str, expected: str) -> None:
+    text = problems({"requirements.txt": f"six\n{line}\n"})
+    assert text.startswith(f"requirements.txt:2:1: {expected}")
+
+
+def test_every_problem_is_told() -> None:
+    text = problems({"requirements.txt": "-r gone.txt\n./x.whl\n", "gone": ""})
+    assert len(text.splitlines()) == 2
 
 
 def test_nothing_to_install_is_seen() -> None:
     assert read({"requirements.txt": "# only a comment\n\n"}).is_empty
-    assert from_packages(()).is_empty
-    assert not from_packages(("six",)).is_empty
+    only_limits = {"requirements.txt": "--pre\n-c limits.txt\n", "limits.txt": "six<2\n"}
+    assert read(only_limits).is_empty
+    assert packages().is_empty
+    assert packages("cog").is_empty
+    assert not packages("six").is_empty
+    assert not read({"requirements.txt": "-r a.txt\n", "a.txt": "six\n"}).is_empty
 
 
 def test_fragments_stay_and_comments_go() -> None:
-    assert [content for _, _, content in logical_lines("a#b\nc # d\n# e\nf \\\n  g\n")] == [
-        "a#b", "c", "f   g",
+    text = "a#b\nc # d\n# e\nf \\\n  g\nh\\\n# i\n"
+    assert [(line.start, line.end, line.text) for line in logical_lines(text)] == [
+        (1, 1, "a#b"), (2, 2, "c"), (4, 5, "f   g"), (6, 7, "h"),
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from cog_frontend.gateway import Bridge, Call
 from cog_frontend.rpc import RpcError
 from cog_frontend.session import serve
 from tests.fakes.bridge import FakeBridge
-from tests.frontend.test_cases import SOURCE, frontend
+from tests.frontend.test_cases import SOURCE, frontend, graph
 
 PREDICT = b"""\
 from cog import BasePredictor
@@ -67,6 +67,74 @@ def test_problems_of_several_files_come_at_once() -> None:
     assert "r.txt:1:1: gone.txt: file does not exist" in text
 
 
+def test_problems_of_the_config_do_not_hide_those_of_the_files_it_names() -> None:
+    config = b"build:\n  gpus: true\n  python_requirements: r.txt\npredict: predict.py:Nope\n"
+    text = error({**GOOD, "cog.yaml": config, "r.txt": b"./lib\n"})
+    assert text.splitlines()[0] == "3 problems"
+    assert "cog.yaml:2:3: build.gpus: unknown key" in text
+    assert "cog.yaml:4:10: there is no Nope in predict.py" in text
+    assert "r.txt:1:1: ./lib: a folder cannot be installed" in text
+
+
+def test_what_trains_is_looked_at_although_the_predictor_is_wrong() -> None:
+    config = b"predict: predict.py:Nope\ntrain: train.py:train\n"
+    text = error({**GOOD, "cog.yaml": config, "train.py": b"def train(x): pass\n"})
+    assert "cog.yaml:1:10: there is no Nope" in text
+    assert "train.py:1:" in text
+
+
+def test_a_folder_is_no_file() -> None:
+    files = {**GOOD, "cog.yaml": b"build:\n  python_requirements: reqs\n", "reqs/a": b""}
+    assert error(files).startswith("cog.yaml:2:24: reqs: there is no such file in the project")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (
+            b"concurrency: {max: 2}\npredict: predict.py:Predictor\n",
+            "cog.yaml:1:14: concurrency.max",
+        ),
+        (
+            b"build: {python_version: '3.10'}\nconcurrency: {max: 2}\nrun: predict.py:Predictor\n",
+            "cog.yaml:1:25: 2 predictions at a time need Python 3.11 or later",
+        ),
+    ],
+)
+def test_a_concurrency_that_cannot_be_is_refused(config: bytes, expected: str) -> None:
+    assert expected in error({**GOOD, "cog.yaml": config})
+
+
+def test_warnings_are_shown_at_their_lines_and_stop_nothing() -> None:
+    build = b"build:\n  python_requirements: r.txt\n  pre_install: [a, b]\n"
+    config = build + GOOD["cog.yaml"]
+    files = {**GOOD, "cog.yaml": config, "r.txt": b"six\ncog\nx @ git+https://e.com/x\n"}
+    bridge = frontend(files)
+    assert bridge.result.ref.id
+    assert [each.short.decode() for each in bridge.warnings] == [
+        "r.txt:2:1: cog is left out: the image brings its own SDK (remove the line)",
+        "r.txt:3:1: git+https://e.com/x needs git (add git to build.system_packages)",
+        "cog.yaml:3:17: build.pre_install is deprecated: its commands run after build.run"
+        " (move them to the end of build.run)",
+    ]
+    first = bridge.warnings[0]
+    assert (first.info.filename, first.info.data) == ("r.txt", files["r.txt"])
+    assert first.ranges[0].start.line == 2
+    assert first.digest == bridge.solves[0].definition.head
+
+
+def test_a_daemon_that_fails_to_warn_builds_all_the_same() -> None:
+    config = b"build:\n  pre_install: [a]\npredict: predict.py:Predictor\n"
+    bridge = frontend({**GOOD, "cog.yaml": config}, fail={"Warn": RpcError(2, "no")})
+    assert bridge.result.ref.id
+
+
+@pytest.mark.parametrize("key", ["predict", "run"])
+def test_no_name_of_the_predictor_is_warned_about(key: str) -> None:
+    config = f"{key}: predict.py:Predictor\n".encode()
+    assert not frontend({**GOOD, "cog.yaml": config}).warnings
+
+
 @pytest.mark.parametrize(
     ("config", "line"),
     [
@@ -93,7 +161,7 @@ def test_a_toolbox_that_is_not_there_says_how_to_name_another() -> None:
 
 
 def test_a_named_context_replaces_an_image() -> None:
-    bridge = frontend(GOOD, {"context:cogkit-toolbox": f"docker-image://{SOURCE}-toolbox"})
+    bridge = frontend(GOOD, {"context:cogkit-toolbox": f"docker-image://{SOURCE}-toolbox-3.13"})
     assert bridge.result.ref.id
     text = error(GOOD, {"context:cogkit-toolbox": "local:toolbox"})
     assert "must be a docker-image:// reference" in text
@@ -108,6 +176,10 @@ def test_a_named_context_replaces_an_image() -> None:
         ({"platform": "linux"}, "option platform=linux: platform is not os/architecture"),
         ({"cache-imports": "{"}, "option cache-imports is not a list of caches"),
         ({"multi-platform": "maybe"}, "option multi-platform=maybe must be true or false"),
+        ({"add-hosts": "a"}, "option add-hosts: 'a' is not HOST=ADDRESS"),
+        ({"ulimit": "nofile"}, "option ulimit: 'nofile' is not NAME=SOFT:HARD"),
+        ({"ulimit": "nofile=many"}, "option ulimit: 'nofile=many' is not NAME=SOFT:HARD"),
+        ({"shm-size": "-1"}, "option shm-size=-1 must be a number of bytes"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_named(options: dict[str, str], expected: str) -> None:
@@ -166,6 +238,74 @@ def test_labels_arguments_and_caches_reach_the_build() -> None:
     image = json.loads(bridge.result.metadata["containerimage.config"])
     assert image["config"]["Labels"]["team"] == "vision"
     assert bridge.solves[-1].cache_imports[0].attrs == {"ref": "example.com/cache"}
+
+
+def test_every_command_runs_as_the_client_asked() -> None:
+    bridge = frontend(
+        GOOD,
+        {
+            "force-network-mode": "none",
+            "add-hosts": "Db=10.0.0.1,v6=::1",
+            "ulimit": "nofile=100:200,nproc=5",
+            "shm-size": "1048576",
+            "cgroup-parent": "builds",
+            "hostname": "maker",
+            "build-arg:https_proxy": "http://proxy:3128",
+        },
+    )
+    text = graph(bridge)
+    for expected in (
+        "network none",
+        "host db 10.0.0.1",
+        "host v6 ::1",
+        "nofile=100:200",
+        "nproc=5:5",
+        "mount tmpfs /dev/shm size=1048576",
+        "cgroupParent builds",
+        "hostname maker",
+        "https_proxy http://proxy:3128",
+    ):
+        assert expected in text
+
+
+def test_indexes_that_pip_would_read_from_the_environment_reach_uv() -> None:
+    build = b"build: {python_packages: [six]}\n"
+    config = b"environment: [PIP_EXTRA_INDEX_URL=https://e.com/simple]\n" + build
+    text = graph(frontend({**GOOD, "cog.yaml": config}))
+    assert "env UV_INDEX=https://e.com/simple" in text
+    assert "env PIP_EXTRA_INDEX_URL=https://e.com/simple" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "again"),
+    [
+        ({}, set()),
+        ({"no-cache": "packages, other"}, {"packages"}),
+        ({"no-cache": ""}, {"python", "packages"}),
+    ],
+)
+def test_commands_of_named_layers_run_again(option: dict[str, str], again: set[str]) -> None:
+    bridge = frontend({**GOOD, "cog.yaml": b"build: {python_packages: [six]}\n"}, option)
+    ignored = {
+        dict(meta.description)["llb.customname"][1:].partition("]")[0]
+        for meta in bridge.solves[-1].definition.metadata.values()
+        if meta.ignore_cache
+    }
+    assert ignored == again
+
+
+def test_a_context_for_one_platform_wins() -> None:
+    image = f"docker-image://{SOURCE}-toolbox-3.13"
+    bridge = frontend(
+        GOOD,
+        {"context:cogkit-toolbox": "local:x", "context:cogkit-toolbox::linux/amd64": image},
+    )
+    assert bridge.result.ref.id
+
+
+def test_the_config_in_the_image_is_the_one_that_was_read() -> None:
+    files = {**GOOD, ".dockerignore": b"cog.yaml\n"}
+    assert frontend(files).tree().files["src/cog.yaml"] == GOOD["cog.yaml"]
 
 
 def test_several_platforms_give_an_image_each() -> None:

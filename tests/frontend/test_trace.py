@@ -105,7 +105,7 @@ def project() -> FakeBridge:
         files={"dockerfile": files, "context": files},
         images={
             "docker.io/library/python:3.12-slim": FakeImage(),
-            f"{SOURCE}-toolbox": FakeImage(files={"runtime/3.12/serve.py": b""}),
+            f"{SOURCE}-toolbox-3.12": FakeImage(files={"runtime/3.12/serve.py": b""}),
         },
     )
 

@@ -11,7 +11,7 @@ from cog_frontend.config.model import (
     Variable,
     config_keys,
 )
-from cog_frontend.config.reader import is_inside, read_config
+from cog_frontend.config.reader import examine_config, is_inside, read_config
 
 __all__ = [
     "SUPPORTED_PYTHONS",
@@ -23,6 +23,7 @@ __all__ = [
     "SecretMount",
     "Variable",
     "config_keys",
+    "examine_config",
     "is_inside",
     "read_config",
 ]

@@ -64,6 +64,7 @@ class Concurrency:
     """The ``concurrency`` section: how many predictions a worker may run at once."""
 
     max: int = 1
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,4 @@ class Config:
 def config_keys() -> frozenset[str]:
     """Every key cog.yaml may hold, dotted: what the documentation must describe."""
     top = {field.name for field in fields(Config)} - {"build", "concurrency"}
-    return frozenset(
-        top
-        | {f"build.{field.name}" for field in fields(Build)}
-        | {f"concurrency.{field.name}" for field in fields(Concurrency)}
-    )
+    return frozenset(top | {f"build.{field.name}" for field in fields(Build)} | {"concurrency.max"})

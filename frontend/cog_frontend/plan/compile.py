@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from cog_frontend.config import Command, Config
-from cog_frontend.errors import Span
+from cog_frontend.errors import Problem, Span
 from cog_frontend.plan import layout, python, system
 from cog_frontend.plan.model import (
     Base,
@@ -28,12 +28,14 @@ class Project:
 
     ``schema`` is the OpenAPI document of the predictor (compact JSON; empty: no predictor),
     ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config.
+    ``warnings`` are for the user to read and stop nothing.
     """
 
     config_file: tuple[str, bytes]
     schema: str = ""
     concurrency: int | None = None
     requirements: Requirements | None = None
+    warnings: tuple[Problem, ...] = ()
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
@@ -41,12 +43,12 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     env = _user_env(config)
     layers = [
         system.system_layer(config.build.system_packages, env),
-        python.venv_layer(config.python_minor),
+        python.venv_layer(config.python_minor, _python_span(config)),
     ]
     layers.append(_packages(config, project, _names(layers)))
     layers.append(_run_layer(config, _names(layers)))
     # The metadata stands after the source: its cog.yaml wins over another file of that name.
-    layers += [_runtime_layer(config.python_minor), _source_layer(), _metadata_layer(project)]
+    layers += [_runtime_layer(config), _source_layer(), _metadata_layer(project)]
     return Plan(
         base=choose_base(config),
         layers=tuple(layer for layer in layers if layer),
@@ -60,12 +62,17 @@ def _names(layers: list[Layer | None]) -> tuple[str, ...]:
 
 def choose_base(config: Config) -> Base:
     """Return the image to stand on; it depends on the config alone."""
-    located = config.build.python_version
     return Base(
         ref=f"python:{config.python}-slim",
+        python=config.python_minor,
         reason=f"Python {config.python} on Debian: wheels bring what they need beyond it",
-        span=located.span if located else None,
+        span=_python_span(config),
     )
+
+
+def _python_span(config: Config) -> Span | None:
+    located = config.build.python_version
+    return located.span if located else None
 
 
 def _user_env(config: Config) -> tuple[tuple[str, str], ...]:
@@ -113,28 +120,25 @@ def _first_line(text: str) -> str:
     return f"{line} ..." if newline else line
 
 
-def _runtime_layer(minor: str) -> Layer:
+def _runtime_layer(config: Config) -> Layer:
     copy = Copy(
         source="toolbox",
-        path=layout.toolbox_runtime(minor),
+        path=layout.toolbox_runtime(config.python_minor),
         dest=layout.RUNTIME,
-        title=f"[runtime] copy the server for Python {minor}",
+        title=f"[runtime] copy the server for Python {config.python_minor}",
+        span=_python_span(config),
     )
     return Layer(name="runtime", steps=(copy,))
 
 
-def _metadata_layer(project: Project) -> Layer | None:
-    name, data = project.config_file
-    files = []
+def _metadata_layer(project: Project) -> Layer:
+    """The schema, and the config as it was read: -f may name a file of any name and folder."""
+    files = [File(path=layout.CONFIG, data=project.config_file[1])]
+    title = "[schema] write cog.yaml"
     if project.schema:
         files.append(File(path=layout.SCHEMA, data=project.schema.encode()))
-    if name != "cog.yaml":
-        files.append(File(path=layout.CONFIG, data=data))
-    if not files:
-        return None
-    return Layer(
-        name="schema", steps=(Write(files=tuple(files), title="[schema] write the API schema"),)
-    )
+        title += " and the API schema"
+    return Layer(name="schema", steps=(Write(files=tuple(files), title=title),))
 
 
 def _source_layer() -> Layer:

@@ -123,9 +123,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The image everything stands on, and why this one."""
+    """The image everything stands on, and why this one; ``python`` is its minor version."""
 
     ref: str
+    python: str
     reason: str
     span: Span | None = None
 

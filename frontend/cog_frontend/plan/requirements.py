@@ -1,26 +1,29 @@
-"""Requirement files as pip reads them: what a build must bring along, and what cannot work in one.
+"""What a project's requirements bring into a build, and what in them cannot work in one.
 
-Format: pip's "Requirements File Format". Lines pass to uv as they are, except that the SDK's own
-distributions (`cog`, `coglet`) are taken out, because the image brings the SDK.
+Lines pass to uv as they are, but for what only pip or Cog would take: those are written in uv's
+form, at the same line. The SDK's own distributions (`cog`, `coglet`) are taken out, because the
+image brings the SDK.
 """
 
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from cog_frontend.config import Located
 from cog_frontend.errors import Problem, ProjectError, Span
+from cog_frontend.plan import requirement_lines as lines
+from cog_frontend.plan.requirement_lines import Line
 
 Read = Callable[[str], "bytes | None"]
 
 MAX_FILES = 64
-_INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)(?:\s+|\s*=\s*|(?=\S))(?P<path>.+)$")
-_EDITABLE = re.compile(r"^(?:-e|--editable)\b")
-_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[;<>=!~@ ])")
-_ARTIFACT = re.compile(r"^(?P<path>[^\s:;#]+\.(?:whl|zip|tar\.gz|tgz|tar\.bz2|tar\.xz))(?:\s|;|$)")
-_OWN = frozenset({"cog", "coglet"})
+OWN_PACKAGES = ("cog", "coglet")
+# The file that holds the entries of `build.python_packages`; uv names it in its messages.
+PACKAGES_FILE = "build.python_packages"
+# Files that uv would read as something else than requirements.
+_OTHER_FORMATS = (".toml", ".cfg", ".py", ".yml", ".yaml", ".lock", ".json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,28 +39,27 @@ class Requirements:
     """Everything a set of requirements needs: its files, the first one leading.
 
     ``artifacts`` are wheels and source archives of the project that lines name by path;
-    ``removed`` are lines taken out, as ``file:line: text``.
+    ``options`` are arguments of uv that stand for options in the files; ``warnings`` tell what was
+    taken out; ``git`` says where a line needs the program git; ``is_empty`` that nothing is to be
+    installed.
     """
 
     files: tuple[RequirementFile, ...]
     artifacts: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to install."""
-        lines = b"\n".join(file.data for file in self.files).splitlines()
-        return not any(line.strip() and not line.strip().startswith(b"#") for line in lines)
+    options: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    git: tuple[Problem, ...] = ()
+    is_empty: bool = False
 
 
-def from_packages(packages: tuple[str, ...]) -> Requirements:
-    """Requirements of ``build.python_packages``, one entry a line."""
-    kept = [line for line in packages if _package_name(line) not in _OWN]
-    text = "".join(f"{line}\n" for line in kept)
-    return Requirements(
-        files=(RequirementFile(path="requirements.txt", data=text.encode()),),
-        removed=tuple(line for line in packages if line not in kept),
-    )
+def from_packages(packages: Iterable[Located], filename: str, read: Read) -> Requirements:
+    """Return the requirements of ``build.python_packages``, one entry a line.
+
+    Raises ``ProjectError`` with every problem in them, at their place in ``filename``.
+    """
+    reader = _Reader(read)
+    reader.entries(packages, filename)
+    return reader.requirements()
 
 
 def read_requirements(path: str, read: Read) -> Requirements:
@@ -66,104 +68,204 @@ def read_requirements(path: str, read: Read) -> Requirements:
     Raises ``ProjectError`` with every problem in them; the first file must exist.
     """
     reader = _Reader(read)
-    reader.follow(posixpath.normpath(path))
-    if reader.problems:
-        raise ProjectError(reader.problems)
-    return Requirements(
-        files=tuple(RequirementFile(path=p, data=d) for p, d in reader.files.items()),
-        artifacts=tuple(sorted(reader.artifacts)),
-        removed=tuple(reader.removed),
-    )
+    reader.first(posixpath.normpath(path))
+    return reader.requirements()
 
 
-def logical_lines(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield ``(first line, last line, content)``: continuations joined, comments cut, as pip does.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a line stands; ``folder`` is what its includes are relative to."""
 
-    A comment starts at a ``#`` at the start of a line or after white space, so URL fragments stay.
-    """
-    start, held = 0, ""
-    for number, raw in enumerate(text.splitlines(), 1):
-        start = start or number
-        if raw.endswith("\\") and not raw.lstrip().startswith("#"):
-            held += raw[:-1]
-            continue
-        content = re.sub(r"(^|\s)#.*$", "", held + raw).strip()
-        if content:
-            yield start, number, content
-        start, held = 0, ""
-    if held.strip():
-        yield start, len(text.splitlines()), held.strip()
+    file: str
+    span: Span
+    folder: str = ""
+    constraint: bool = False
 
 
-def _package_name(line: str) -> str:
-    match = _NAME.match(line)
-    return re.sub(r"[-_.]+", "-", match[1]).lower() if match else ""
+@dataclass(frozen=True, slots=True)
+class _Include:
+    path: str
+    place: _Place
+    constraint: bool = False
 
 
 class _Reader:
     def __init__(self, read: Read) -> None:
         self._read = read
-        self.files: dict[str, bytes] = {}
-        self.artifacts: set[str] = set()
-        self.removed: list[str] = []
-        self.problems: list[Problem] = []
+        self._files: dict[str, bytes] = {}
+        self._waiting: list[_Include] = []
+        self._artifacts: set[str] = set()
+        self._options: dict[str, None] = {}
+        self._warnings: list[Problem] = []
+        self._git: list[Problem] = []
+        self._problems: list[Problem] = []
+        self._installs = False
 
-    def follow(self, first: str) -> None:
-        waiting = [(first, "", Span(1, 1))]
-        while waiting:
-            path, parent, span = waiting.pop(0)
-            if path in self.files:
+    def first(self, path: str) -> None:
+        """Read a requirements file and all it includes."""
+        self._waiting.append(_Include(path, _Place(path, Span(1, 1))))
+        self._follow()
+
+    def entries(self, packages: Iterable[Located], filename: str) -> None:
+        """Read entries of the config, each as one line, and all that they include."""
+        kept: list[str] = []
+        for package in packages:
+            place = _Place(filename, package.span)
+            found = list(lines.logical_lines(package.text))
+            if len(found) > 1:
+                self._problem(place, "several lines in one entry", "give each line its own entry")
+            for line in found:
+                kept += self._line(line, place)
+        self._files[PACKAGES_FILE] = _encoded(kept)
+        self._follow()
+
+    def requirements(self) -> Requirements:
+        """Return what was read, or raise everything that is wrong in it."""
+        if self._problems:
+            raise ProjectError(self._problems)
+        return Requirements(
+            files=tuple(RequirementFile(path=p, data=d) for p, d in self._files.items()),
+            artifacts=tuple(sorted(self._artifacts)),
+            options=tuple(self._options),
+            warnings=tuple(self._warnings),
+            git=tuple(self._git),
+            is_empty=not self._installs,
+        )
+
+    def _follow(self) -> None:
+        while self._waiting:
+            include = self._waiting.pop(0)
+            if include.path in self._files:
                 continue
-            if len(self.files) >= MAX_FILES:
-                self._problem(parent, span, f"more than {MAX_FILES} requirement files")
+            if len(self._files) >= MAX_FILES:
+                self._problem(include.place, f"more than {MAX_FILES} requirement files")
                 return
-            data = self._read(path)
-            if data is None:
-                self._problem(parent or path, span, f"{path}: file does not exist")
+            if include.path.endswith(_OTHER_FORMATS):
+                hint = "name a file with one requirement a line, as `uv pip freeze` prints them"
+                self._problem(include.place, f"{include.path} is not a requirements file", hint)
                 continue
-            waiting += [(target, path, at) for target, at in self._scan(path, data)]
+            data = self._read(include.path)
+            if data is None:
+                self._problem(include.place, f"{include.path}: file does not exist")
+                continue
+            self._file(include, data)
 
-    def _scan(self, path: str, data: bytes) -> Iterator[tuple[str, Span]]:
-        """Keep the file without its own-SDK lines; yield the files it includes."""
+    def _file(self, include: _Include, data: bytes) -> None:
+        """Keep a file as uv shall see it: every line stays at its number."""
+        path = include.path
         try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            self._problem(path, Span(1, 1), "the file is not UTF-8", "save it as UTF-8")
+            text = lines.decode(data)
+        except UnicodeDecodeError as error:
+            number = data.count(b"\n", 0, error.start) + 1
+            place = _Place(path, Span(number, number))
+            self._problem(place, "the file is not UTF-8", "save it as UTF-8")
             return
-        lines = text.splitlines()
-        for start, end, content in logical_lines(text):
-            span = Span(start, end)
-            if _package_name(content) in _OWN:
-                self.removed.append(f"{path}:{start}: {content}")
-                lines[start - 1 : end] = [""] * (end - start + 1)
-            elif _EDITABLE.match(content):
-                hint = "name a wheel or a package, or install it with build.run"
-                self._problem(path, span, f"editable install in an image: {content}", hint)
-            elif match := _INCLUDE.match(content):
-                if target := self._target(path, match["path"].strip().strip("'\""), span):
-                    yield target, span
-            elif (match := _ARTIFACT.match(content)) and not content.startswith("-"):
-                self._artifact(path, match["path"], span)
-        self.files[path] = "".join(f"{line}\n" for line in lines).encode()
+        written, appended = lines.physical_lines(text), []
+        for line in lines.logical_lines(text):
+            place = _Place(
+                path, Span(line.start, line.end), posixpath.dirname(path), include.constraint
+            )
+            kept = self._line(line, place)
+            if kept != [line.text]:
+                height = line.end - line.start + 1
+                written[line.start - 1 : line.end] = [*kept[:1], *[""] * (height - len(kept[:1]))]
+                appended += kept[1:]
+        self._files[path] = _encoded([*written, *appended])
 
-    def _target(self, path: str, target: str, span: Span) -> str | None:
-        if "://" in target:
-            return None  # uv fetches it during the build
-        joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    def _line(self, line: Line, place: _Place) -> list[str]:
+        """Return the lines that stand for a line: mostly itself; more than one: an option split."""
+        text = line.text
+        if include := lines.included(text):
+            return [self._include(include, text, place)]
+        if (target := lines.editable(text)) is not None:
+            return self._editable(target, place)
+        if target := lines.find_links(text):
+            self._find_links(target, place)
+        elif options := lines.installer_options(text):
+            self._options.update(dict.fromkeys(options))
+            return []
+        elif not text.startswith("-"):
+            return list(self._requirement(text, place))
+        return [text]
+
+    def _editable(self, target: str, place: _Place) -> list[str]:
+        """A repository installs as a package; a folder is left out, as Cog does, but said."""
+        if "://" in target and not target.startswith("file:"):
+            message = f"-e {target} is installed as a package: an image has no editable code"
+            self._warn(place, message, "remove -e")
+            return list(self._requirement(target, place))
+        hint = "the project's own modules are importable without it; name other code as a wheel"
+        self._warn(place, f"-e {target} is left out: an image has no editable code", hint)
+        return []
+
+    def _include(self, include: tuple[str, bool], text: str, place: _Place) -> str:
+        path, constraint = include
+        if "://" in path and not path.startswith("file:"):
+            self._installs = self._installs or not constraint
+            return text  # uv fetches it during the build
+        joined = posixpath.normpath(posixpath.join(place.folder, path))
         if joined.startswith(("/", "..")):
-            self._problem(path, span, f"{target} is outside the project folder")
-            return None
-        return joined
+            self._problem(place, f"{path} is outside the project folder")
+        else:
+            within = constraint or place.constraint
+            self._waiting.append(_Include(joined, place, within))
+        # uv takes no path right behind the letter, as pip does.
+        return text if text[2:3] in " \t=-r" else f"{text[:2]} {text[2:]}"
 
-    def _artifact(self, path: str, target: str, span: Span) -> None:
+    def _requirement(self, text: str, place: _Place) -> Iterator[str]:
+        if lines.package_name(text) in OWN_PACKAGES:
+            name = lines.package_name(text)
+            hint = "remove the line"
+            self._warn(place, f"{name} is left out: the image brings its own SDK", hint)
+            return
+        requirement, options = lines.split_options(text)
+        for option in options:
+            if target := lines.find_links(option):
+                self._find_links(target, place)
+        if target := lines.direct_target(requirement):
+            self._direct(target, place)
+        self._installs = self._installs or not place.constraint
+        yield requirement
+        yield from options
+
+    def _direct(self, target: str, place: _Place) -> None:
+        if target.startswith("git+"):
+            self._git.append(_at(place, f"{target} needs git", "add git to build.system_packages"))
+        if target.startswith("file:"):
+            self._problem(place, f"{target} is a place of this machine", "name it as ./FILE.whl")
+        elif "://" in target or target.startswith("git+"):
+            return
+        elif not lines.is_archive(target):
+            hint = "build a wheel of it and name that; the project itself needs no installing"
+            self._problem(place, f"{target}: a folder cannot be installed from the project", hint)
+        else:
+            self._artifact(target, place)
+
+    def _find_links(self, target: str, place: _Place) -> None:
+        if "://" not in target or target.startswith("file:"):
+            message = f"--find-links {target}: a folder is not searched for packages"
+            self._problem(place, message, "name each wheel by its path, as ./wheels/FILE.whl")
+
+    def _artifact(self, target: str, place: _Place) -> None:
         # pip and uv take a path in a requirement line relative to the working directory.
         joined = posixpath.normpath(target)
         if joined.startswith(("/", "..")):
-            self._problem(path, span, f"{target} is outside the project folder")
+            self._problem(place, f"{target} is outside the project folder")
         elif self._read(joined) is None:
-            self._problem(path, span, f"{target}: file does not exist")
+            self._problem(place, f"{target}: file does not exist")
         else:
-            self.artifacts.add(joined)
+            self._artifacts.add(joined)
 
-    def _problem(self, file: str, span: Span, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(file=file, span=span, message=message, hint=hint))
+    def _problem(self, place: _Place, message: str, hint: str = "") -> None:
+        self._problems.append(_at(place, message, hint))
+
+    def _warn(self, place: _Place, message: str, hint: str) -> None:
+        self._warnings.append(_at(place, message, hint))
+
+
+def _at(place: _Place, message: str, hint: str = "") -> Problem:
+    return Problem(file=place.file, span=place.span, message=message, hint=hint)
+
+
+def _encoded(written: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in written).encode()
