@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import sys
-from dataclasses import MISSING, dataclass, field, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, is_dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cog._input import FieldInfo
@@ -47,16 +50,30 @@ class BaseModel:
             if is_dataclass(base) and not issubclass(base, BaseModel):
                 raise TypeError(f"{cls.__name__} cannot mix dataclass {base.__name__} in")
         setattr(cls, _AUTO, True)
-        _use_input_defaults(cls)
+        _make_fields(cls)
         dataclass(**options)(cls)
 
 
-def _use_input_defaults(cls: type) -> None:
+def _make_fields(cls: type) -> None:
+    """Turn the defaults that a dataclass would misread or refuse into what it takes."""
+    annotations = _annotations_of(cls)
     for name, value in list(vars(cls).items()):
-        if not isinstance(value, FieldInfo):
-            continue
-        default = MISSING if value.default is ... else value.fresh_default
-        if default is MISSING:
-            delattr(cls, name)
-        else:
-            setattr(cls, name, field(default_factory=default))
+        if isinstance(value, FieldInfo):
+            if value.default is ...:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, field(default_factory=value.fresh_default))
+        elif name in annotations and isinstance(value, list | dict | set):
+            # Models written when Cog's BaseModel was pydantic's have such defaults: copied then.
+            if "ClassVar" not in str(annotations[name]):
+                setattr(cls, name, field(default_factory=partial(copy.deepcopy, value)))
+
+
+def _annotations_of(cls: type) -> Mapping[str, object]:
+    """Return the class's own annotations, evaluated or not."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations  # noqa: PLC0415 - not in older Pythons
+
+        return get_annotations(cls, format=Format.FORWARDREF)
+    annotations: Mapping[str, object] = vars(cls).get("__annotations__", {})
+    return annotations

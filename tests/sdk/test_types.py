@@ -4,7 +4,7 @@ import dataclasses
 import io
 import pathlib
 import pickle
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -63,6 +63,21 @@ class Pair(cog.BaseModel):
 
 class Triple(Pair, frozen=False, order=True):
     z: int = 3
+
+
+class Loose(cog.BaseModel):
+    LIMITS: ClassVar[list[int]] = [1, 2]
+    names: list[str] = []  # noqa: RUF012 # what models written for pydantic have
+    extra: dict[str, int] = {"a": 1}  # noqa: RUF012 # as above
+    untyped = [3]  # noqa: RUF012 # as above
+
+
+def test_mutable_defaults_are_copied_as_pydantic_did() -> None:
+    assert Loose() == Loose(names=[], extra={"a": 1})
+    Loose().extra["b"] = 2
+    assert Loose().extra == {"a": 1}
+    assert [field.name for field in dataclasses.fields(Loose)] == ["names", "extra"]
+    assert (Loose.LIMITS, Loose.untyped) == ([1, 2], [3])
 
 
 def test_models_inherit_fields_and_take_the_arguments_of_dataclass() -> None:

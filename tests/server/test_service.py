@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -181,25 +182,72 @@ def test_a_clients_own_dict_never_becomes_a_file(tmp_path: Path) -> None:
 
 
 def test_output_files_become_data_urls(tmp_path: Path) -> None:
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    picture = tmp_path / "out.png"
-    picture.write_bytes(b"\x89PNG")
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        picture = folder_of(workers) / "out.png"
+        write(picture, "PNG")
+        workers.link.ends("a", {"picture": [wire.file_value(str(picture))]})
+        await live.ended
+        encoded = base64.b64encode(b"PNG").decode()
+        assert view(live)["output"] == {"picture": [f"data:image/png;base64,{encoded}"]}
+
+    serve(steps, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["{folder}/../secret.txt", "/etc/hostname", "{folder}/link", "\0"])
+def test_a_file_outside_the_folder_of_the_prediction_is_not_read(tmp_path: Path, path: str) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    write(scratch / "secret.txt", "secret")
 
     async def steps(service: Service, workers: FakeWorkers) -> None:
         live = service.submit(ask("a"))
-        workers.link.ends("a", {"picture": [wire.file_value(str(picture))]})
+        folder = folder_of(workers)
+        (folder / "link").symlink_to(scratch / "secret.txt")
+        workers.link.ends("a", wire.file_value(path.format(folder=folder), name="out.txt"))
         await live.ended
-        encoded = base64.b64encode(b"\x89PNG").decode()
-        assert view(live)["output"] == {"picture": [f"data:image/png;base64,{encoded}"]}
+        assert view(live)["status"] == "failed"
+        assert str(view(live)["error"]).endswith("is not in the prediction's folder")
+        (scratch / "secret.txt").unlink()
 
-    serve(steps, folder)
+    serve(steps, scratch)
+
+
+def test_an_output_that_is_no_plain_file_fails_the_prediction(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        pipe = folder_of(workers) / "pipe"
+        os.mkfifo(pipe)
+        workers.link.ends("a", wire.file_value(str(pipe)))
+        await live.ended
+        assert view(live)["error"] == "the output file 'pipe' is not a file"
+
+    serve(steps, tmp_path)
+
+
+def test_an_output_that_cannot_be_sent_still_ends_its_prediction(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = service.submit(ask("a"))
+        file = folder_of(workers) / "out.txt"
+        write(file, "hi")
+        output: object = None
+        for _ in range(100_000):
+            output = [output]
+        # The file comes first: what lies behind it is seen only while files are read.
+        workers.link.ends("a", [wire.file_value(str(file)), output])
+        await live.ended
+        assert view(live)["error"] == "The output cannot be sent: RecursionError"
+
+    serve(steps, tmp_path)
+    assert "Cannot send the output of prediction a" in caplog.text
 
 
 def test_an_output_file_that_is_gone_fails_the_prediction(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         live = service.submit(ask("a"))
-        workers.link.ends("a", wire.file_value("/nonexistent/out.png"))
+        workers.link.ends("a", wire.file_value(str(folder_of(workers) / "out.png")))
         await live.ended
         error = "cannot read the output file 'out.png': No such file or directory"
         assert (view(live)["status"], view(live)["error"]) == ("failed", error)

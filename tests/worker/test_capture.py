@@ -4,9 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from cog import wire
+from cog.worker.capture import PIPE_SIZE, Capture
+from cog.worker.channel import Channel
+from cog.worker.runs import Runs
 from tests.fakes.worker_driver import SCRIPT
 from tests.worker.conftest import Stage, Start
 
@@ -226,6 +231,33 @@ def test_more_than_a_pipe_holds_arrives_whole(stage: Stage) -> None:
     )
     assert done.status == "succeeded"
     assert log == "y" * 5_000_000 + "\n"
+
+
+def test_a_program_that_prints_without_end_holds_nobody_up() -> None:
+    read_fd, write_fd = os.pipe()
+    other_fd, unused_fd = os.pipe()
+    here, there = socket.socketpair()
+    channel = Channel(here)
+
+    class Echo(Runs):
+        """Writes all that is read back into the pipe."""
+
+        taken = 0
+
+        def written(self, stream: wire.Stream, data: bytes) -> None:
+            assert stream == "stdout"
+            self.taken += len(data)
+            assert self.taken < 10 * PIPE_SIZE, "it would read for ever"
+            os.write(write_fd, data)
+
+    runs = Echo(channel, time.monotonic)
+    os.write(write_fd, b"x" * 1000)
+    Capture(runs, nullcontext(), {"stdout": read_fd, "stderr": other_fd}).drain()
+    assert PIPE_SIZE <= runs.taken < 2 * PIPE_SIZE
+    channel.detach()
+    there.close()
+    for fd in (read_fd, write_fd, other_fd, unused_fd):
+        os.close(fd)
 
 
 def test_standard_streams_behave_like_streams(start: Start) -> None:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import enum
+import errno
 import functools
 import io
 import pathlib
+import socket
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -178,6 +180,16 @@ def test_errors_name_the_input(tmp_path: pathlib.Path) -> None:
 
     with pytest.raises(InputError, match="input 'image': data URL with broken base64: "):
         arguments(run, tmp_path, image="data:text/plain;base64,a")
+
+
+def test_a_network_error_is_told_without_the_brackets_of_urllib(tmp_path: pathlib.Path) -> None:
+    def run(image: cog.Path) -> None: ...
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    refused = rf"^input 'image': \[Errno {errno.ECONNREFUSED}\] Connection refused$"
+    with pytest.raises(InputError, match=refused):
+        arguments(run, tmp_path, image=f"http://127.0.0.1:{port}/a.png")
 
 
 def test_file_values_of_the_server_are_paths_and_others_stay_dicts(tmp_path: pathlib.Path) -> None:

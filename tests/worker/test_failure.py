@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cog.worker.failure import MAX_ERROR, error_text, traceback_text
+from cog.worker.failure import MAX_ERROR, InputError, error_text, traceback_text
 
 
 class Mute(Exception):
@@ -20,6 +20,10 @@ def test_an_error_is_its_type_and_message() -> None:
     assert error_text(ValueError("boom")) == "ValueError: boom"
     assert error_text(KeyError("x")) == "KeyError: 'x'"
     assert error_text(SystemExit(4)) == "SystemExit: 4"
+
+
+def test_an_input_error_is_its_message() -> None:
+    assert error_text(InputError("input 'n': too large")) == "input 'n': too large"
 
 
 def test_an_error_without_message_is_its_type() -> None:

@@ -326,9 +326,7 @@ def test_text_in_place_of_a_file_is_refused_by_name(start: Start) -> None:
         """
     )
     done = worker.predict(image="/etc/passwd")
-    assert done.error == (
-        "InputError: input 'image': expected an http(s) or data URL, got '/etc/passwd'"
-    )
+    assert done.error == ("input 'image': expected an http(s) or data URL, got '/etc/passwd'")
     assert worker.logs() == ""
 
 

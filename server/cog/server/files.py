@@ -1,6 +1,7 @@
 """Turns output values from the wire into what clients see: files become data URLs.
 
-A file that cannot be read fails the prediction; Cog drops it and reports success.
+A file that cannot be read fails the prediction; Cog drops it and reports success. So does one that
+lies outside the prediction's folder: the worker copies files in, so it is none that a handler gave.
 """
 
 from __future__ import annotations
@@ -38,16 +39,31 @@ def render_without_files(value: object) -> tuple[bool, object]:
         return False, None
 
 
-def data_url(file: File) -> str:
-    """Read a file into a data URL; raises OutputFileError. Blocks."""
+def data_url(file: File, folder: Path) -> str:
+    """Read a file inside ``folder`` into a data URL; raises OutputFileError. Blocks."""
     path = Path(file["__file__"])
-    name = file.get("name") or path.name
+    name = str(file.get("name") or path.name)
     mime = file.get("mime") or mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE
     try:
-        content = path.read_bytes()
+        content = _inside(path, folder).read_bytes()
     except OSError as error:
         raise OutputFileError(f"cannot read the output file {name!r}: {error.strerror}") from error
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _inside(path: Path, folder: Path) -> Path:
+    """Return where a path leads; raises OutputFileError unless to a file inside ``folder``."""
+    try:
+        target = path.resolve()
+        is_ours = target.is_relative_to(folder.resolve())
+    except (ValueError, RuntimeError):  # a NUL in it; links in a circle, before Python 3.13
+        is_ours = False
+    if not is_ours:
+        raise OutputFileError(f"the output file {path.name!r} is not in the prediction's folder")
+    # Reading anything else, such as a FIFO, might never end.
+    if target.exists() and not target.is_file():
+        raise OutputFileError(f"the output file {path.name!r} is not a file")
+    return target
 
 
 def _refuse(_: File) -> object:

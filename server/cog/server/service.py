@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -266,15 +267,23 @@ class Service(Owner):
         if plain:
             self._close(live, replace(result, output=output))
         else:
-            task = asyncio.ensure_future(self._conclude_with_files(live, result))
+            assert live.folder is not None, "only what has run has an output"
+            task = asyncio.ensure_future(self._conclude_with_files(live, result, live.folder))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _conclude_with_files(self, live: Live, result: Result) -> None:
+    async def _conclude_with_files(self, live: Live, result: Result, folder: Path) -> None:
         try:
-            output = await asyncio.to_thread(render, result.output, data_url)
+            output = await asyncio.to_thread(
+                render, result.output, partial(data_url, folder=folder)
+            )
         except OutputFileError as error:
             self._close(live, failed(str(error), predict_time=result.predict_time))
+        except Exception as error:
+            # Whatever it is, an accepted prediction has to end.
+            _log.exception("Cannot send the output of prediction %s", live.prediction.id)
+            why = f"The output cannot be sent: {type(error).__name__}"
+            self._close(live, failed(why, predict_time=result.predict_time))
         else:
             self._close(live, replace(result, output=output))
 

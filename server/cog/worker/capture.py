@@ -14,7 +14,7 @@ import os
 import select
 import sys
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
 from cog import wire
@@ -66,11 +66,11 @@ class Capture:
         threading.Thread(target=self._run, name="cog-capture", daemon=True).start()
 
     def drain(self) -> None:
-        """Pass on what is in the pipes now; returns at once."""
+        """Pass on what is in the pipes now, and no more: a program may print without end."""
         with self._runs.section:
-            while self._streams and (ready := self._poll.poll(0)):
-                for fd, _event in ready:
-                    self._read(fd)
+            left = PIPE_SIZE
+            while left > 0 and self._streams and (ready := self._poll.poll(0)):
+                left -= max(self._read(fd) for fd, _event in ready)
 
     def settle(self) -> None:
         """Pass on what this process still holds back, and what is in the pipes."""
@@ -108,11 +108,11 @@ class Capture:
             self._wait.poll()
             self.drain()
 
-    def _read(self, fd: int) -> None:
+    def _read(self, fd: int) -> int:
         try:
             data = os.read(fd, _READ)
         except BlockingIOError:
-            return
+            return 0
         if data:
             self._runs.written(self._streams[fd], data)
         else:
@@ -120,6 +120,7 @@ class Capture:
             self._poll.unregister(fd)
             self._wait.unregister(fd)
             del self._streams[fd]
+        return len(data)
 
 
 class _Writer(io.RawIOBase):
@@ -161,14 +162,11 @@ def redirect() -> dict[wire.Stream, int]:
     for stream, fd in FDS.items():
         read_fds[stream], write_fd = os.pipe()
         if hasattr(fcntl, "F_SETPIPE_SZ"):
-            try:
+            # Refused where the user's share of pipe memory is spent (pipe(7)): the usual size then.
+            with suppress(OSError):
                 fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-            except OSError:
-                # The user's share of pipe memory is spent (pipe(7)); the usual size has to do.
-                continue
-            finally:
-                os.dup2(write_fd, fd)
-                os.close(write_fd)
+        os.dup2(write_fd, fd)
+        os.close(write_fd)
     return read_fds
 
 

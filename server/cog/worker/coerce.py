@@ -15,6 +15,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Union, cast
+from urllib.error import URLError
 
 import cog
 from cog import wire
@@ -86,7 +87,9 @@ def _coerced(name: str, value: object, hint: object, fetcher: Fetcher) -> object
     try:
         return coerce(value, hint, fetcher.fetch)
     except (OSError, ValueError) as error:
-        raise InputError(f"input {name!r}: {error}") from error
+        # urllib wraps what went wrong on the network, and shows it in angle brackets.
+        why = error.reason if type(error) is URLError else error
+        raise InputError(f"input {name!r}: {why}") from error
 
 
 def coerce(value: object, hint: object, fetch: Callable[[str], pathlib.Path]) -> object:

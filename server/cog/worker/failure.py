@@ -21,7 +21,12 @@ class InputError(ValueError):
 
 
 def error_text(error: BaseException) -> str:
-    """Return ``ExcType: message``, or the type alone where there is no message."""
+    """Return ``ExcType: message``, or the type alone where there is no message.
+
+    An `InputError` is the message alone: it is for the client, who cares for no type of ours.
+    """
+    if isinstance(error, InputError):
+        return str(error)
     name = type(error).__name__
     try:
         message = str(error)
