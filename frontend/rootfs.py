@@ -30,13 +30,20 @@ LEFT_OUT = (
     "smtplib.py", "pdb.py", "doctest.py",
 )  # fmt: skip
 
+# As in the image's entrypoint.
+PYTHON_OPTIONS = ("-E", "-s", "-S", "-B")
+
+# What the frontend may import of ours; what they import comes with them.
+PACKAGES = ("cog_frontend", "cog_compat", "buildkit_llb")
+
 
 def main(app: Path, out: Path) -> None:
     """Fill ``out`` with the image's root filesystem."""
     interpreter = Path(sys.executable).resolve()
     stdlib = Path(sysconfig.get_path("stdlib"))
     shutil.copytree(app, out / "app", ignore=shutil.ignore_patterns(*LEFT_OUT))
-    (out / "app/__main__.py").write_text("from cog_frontend.__main__ import main\n\nmain()\n")
+    for name in ("start.py", "bundle.py"):
+        shutil.copy2(Path(__file__).with_name(name), out / "app")
     shutil.copytree(stdlib, out / stdlib.relative_to("/"), ignore=shutil.ignore_patterns(*LEFT_OUT))
     program = out / "usr/local/bin/python3"
     program.parent.mkdir(parents=True)
@@ -52,6 +59,7 @@ def main(app: Path, out: Path) -> None:
                 shutil.copy2(library.resolve(), target)
                 strip(target)
     index_libraries(out)
+    bundle(out)
 
 
 def only_bytecode(folder: Path) -> None:
@@ -82,6 +90,14 @@ def index_libraries(out: Path) -> None:
     (out / "etc").mkdir(exist_ok=True)
     (out / "etc/ld.so.conf").write_text("/usr/local/lib\n")
     subprocess.run(["ldconfig", "-r", str(out)], check=True)
+
+
+def bundle(out: Path) -> None:
+    """Write the file that start.py reads modules from, with the image's own interpreter."""
+    tool = ("chroot", str(out), "/usr/local/bin/python3", *PYTHON_OPTIONS, "/app/bundle.pyc")
+    for command in ("write", "check"):
+        subprocess.run([*tool, command, "/bundle", *PACKAGES], check=True)
+    (out / "app/bundle.pyc").unlink()
 
 
 def strip(binary: Path) -> None:
