@@ -63,10 +63,11 @@ def _make_fields(cls: type) -> None:
                 delattr(cls, name)
             else:
                 setattr(cls, name, field(default_factory=value.fresh_default))
-        elif name in annotations and isinstance(value, list | dict | set):
+        elif isinstance(value, list | dict | set) and "ClassVar" not in str(
+            annotations.get(name, "ClassVar")
+        ):
             # Models written when Cog's BaseModel was pydantic's have such defaults: copied then.
-            if "ClassVar" not in str(annotations[name]):
-                setattr(cls, name, field(default_factory=partial(copy.deepcopy, value)))
+            setattr(cls, name, field(default_factory=partial(copy.deepcopy, value)))
 
 
 def _annotations_of(cls: type) -> Mapping[str, object]:
