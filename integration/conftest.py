@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ SECOND_STORE = f"{NEWEST}-graphdriver"
 CAN_MAKE = os.geteuid() == 0 and Path("/etc/debian_version").exists()
 KINDS = (f"{NEWEST}-containerd", SECOND_STORE) if CAN_MAKE else (f"{NEWEST}-containerd",)
 OLD_KINDS = (f"{OLDEST}-containerd", f"{OLDEST}-graphdriver") if CAN_MAKE else ()
+# One for the whole run: two workplaces may share an engine, and so its tags.
+TAGS = count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,7 +69,7 @@ class Workplace:
 
     def build(self, project: Path, *options: str) -> tuple[str, BuildResult]:
         """Build a project; return the tag and how it ended."""
-        tag = f"cogkit-test-{os.getpid()}-{len(self._tags)}"
+        tag = f"cogkit-test-{os.getpid()}-{next(TAGS)}"
         self._tags.append(tag)
         return tag, build(self.engine, project, tag, options)
 

@@ -12,7 +12,9 @@ from cog_frontend.config import SUPPORTED_PYTHONS
 from integration.engine import EngineError, EngineInfo, ensure_engine
 
 ROOT = Path(__file__).parents[1]
-NAME = "cogkit/frontend:dev"
+REPOSITORY = "cogkit/frontend"
+# Two checkouts that share a registry set it, or each would test the other's images.
+TAG_VARIABLE = "COGKIT_FRONTEND_TAG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ def push_images(
     pythons: Sequence[str] = SUPPORTED_PYTHONS,
 ) -> Images:
     """Build the images from the checkout and push them; layers that exist are not made again."""
-    images = Images(frontend=f"{engine.registry}/{NAME}")
+    tag = engine.env.get(TAG_VARIABLE, "dev")
+    images = Images(frontend=f"{engine.registry}/{REPOSITORY}:{tag}")
     _push(engine, say, "frontend", images.frontend)
     for python in pythons:
         _push(engine, say, "toolbox", images.toolbox(python), "--build-arg", f"PYTHON={python}")

@@ -131,10 +131,9 @@ def write(app: Path, files: dict[str, str]) -> None:
         source.unlink()
 
 
-@pytest.fixture(scope="module")
-def bundled(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """A program with its bundle."""
-    image = Image(tmp_path_factory.mktemp("image") / "app")
+def make_image(folder: Path) -> Image:
+    """Write the program, the start-up code and the bundle."""
+    image = Image(folder / "app")
     tools = {name: (FRONTEND / name).read_text() for name in ("start.py", "bundle.py")}
     write(image.app, {**PROGRAM, **tools})
     done = image.tool("write", "cog_frontend")
@@ -142,13 +141,16 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return image
 
 
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """A program with its bundle, to be read."""
+    return make_image(tmp_path_factory.mktemp("image"))
+
+
 @pytest.fixture
-def image(bundled: Image, tmp_path: Path) -> Image:
-    """A copy of the program with a bundle of its own (it holds absolute paths), to be changed."""
-    shutil.copytree(bundled.app, tmp_path / "image/app")
-    copied = Image(tmp_path / "image/app")
-    assert copied.tool("write", "cog_frontend").returncode == 0
-    return copied
+def image(tmp_path: Path) -> Image:
+    """A program with its bundle, to be changed."""
+    return make_image(tmp_path)
 
 
 def test_the_program_starts_from_the_bundle_with_the_collector_off(bundled: Image) -> None:
@@ -167,7 +169,7 @@ def test_modules_need_no_files(image: Image) -> None:
     assert done.stdout == "Version(major=3, minor=0)\n", done.stderr
 
 
-def test_the_index_holds_what_files_would_tell_of_a_module(bundled: Image) -> None:
+def test_modules_look_as_if_read_from_their_files(bundled: Image) -> None:
     code = dedent("""
         import cog_frontend.deep.fault, sys
         for name in ("cog_frontend", "cog_frontend.deep.fault"):
@@ -177,9 +179,9 @@ def test_the_index_holds_what_files_would_tell_of_a_module(bundled: Image) -> No
                   s.name, s.origin, s.parent, s.has_location, s.submodule_search_locations,
                   s.loader.get_filename(name), s.loader.is_package(name))
     """)
-    assert bundled.run(code, bundled=True).stdout
-    relocated = bundled.run(code, bundled=False).stdout
-    assert bundled.run(code, bundled=True).stdout == relocated
+    plain = bundled.run(code, bundled=False).stdout
+    assert f"{bundled.app}/cog_frontend/deep/fault.pyc" in plain
+    assert bundled.run(code, bundled=True).stdout == plain
 
 
 def test_what_the_bundle_lacks_comes_from_disk(image: Image) -> None:
@@ -238,7 +240,6 @@ def test_a_traceback_names_file_and_line(bundled: Image) -> None:
     assert where in served.stderr
     assert served.stderr.splitlines()[-1] == "LookupError: on purpose"
     assert where in plain.stderr
-    assert "importlib" not in served.stderr
 
 
 def test_a_start_without_its_bundle_fails_aloud(image: Image) -> None:
