@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cog import wire
+from cog.server.files import as_data_url
 from cog.server.process import Exit, Link, Receive
 from cog.server.scratch import Scratch
 from cog.server.service import Surroundings
+from cog.server.store import Keep, MemoryStore
 
 READY = wire.Ready(
     concurrency=1, is_async=False, streaming=False, python="3.11.7", has_healthcheck=False
@@ -98,6 +100,8 @@ def surroundings(workers: FakeWorkers, folder: Path) -> Surroundings:
     return Surroundings(
         launch=workers.launch,
         scratch=Scratch(folder),
+        store=MemoryStore(Keep(), lambda: 0.0),
+        send_file=as_data_url,
         now=FakeClock().now,
         new_id=lambda: next(made),
     )

@@ -64,15 +64,40 @@ def test_every_status_has_its_transitions() -> None:
 
 def test_a_workers_word_becomes_a_result() -> None:
     done = Done(id="a", status="succeeded", output=1, metrics={"m": 2}, predict_time=3)
-    assert result_of(done, []) == Result(
+    assert result_of(done) == Result(
         status=Status.SUCCEEDED, output=1, metrics={"m": 2}, predict_time=3
     )
-    assert result_of(Done(id="a", status="succeeded", is_iterator=True), []).output == []
-    assert result_of(Done(id="a", status="canceled"), ["x"]).output == ["x"]
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_what_a_handler_has_yielded_is_its_output_however_it_ends(status: Status) -> None:
+    prediction = running()
+    assert "output" not in prediction.snapshot()
+    prediction.items.append("x")
+    assert prediction.snapshot()["output"] == ["x"]
+    prediction.end(Result(status=status, is_iterator=True), NOW)
+    assert prediction.snapshot()["output"] == ["x"]
+
+
+def test_a_handler_that_yields_nothing_has_an_empty_list() -> None:
+    prediction = running()
+    prediction.end(result_of(Done(id="a", status="succeeded", is_iterator=True)), NOW)
+    assert prediction.snapshot()["output"] == []
+
+
+def test_metrics_show_as_they_are_recorded_until_the_worker_gives_the_final_ones() -> None:
+    prediction = running()
+    prediction.measure("a.b", 1, "replace")
+    prediction.measure("a.b", 2, "increment")
+    prediction.measure("gone", 1, "replace")
+    prediction.measure("gone", None, "delete")
+    assert prediction.snapshot()["metrics"] == {"a": {"b": 3}}
+    prediction.end(failed("Worker crashed", predict_time=1.5), NOW)
+    assert prediction.snapshot()["metrics"] == {"a": {"b": 3}, "predict_time": 1.5}
 
 
 def test_the_error_of_a_handler_has_its_prefix_once_and_that_of_the_server_none() -> None:
-    error = result_of(Done(id="a", status="failed", error="ValueError: boom"), []).error
+    error = result_of(Done(id="a", status="failed", error="ValueError: boom")).error
     assert error == "Prediction failed: ValueError: boom"
     assert failed("Worker crashed").error == "Worker crashed"
 

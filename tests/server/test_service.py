@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from cog import wire
+from cog.server.events import Completed, Event, Logged, Measured, Output, Started
+from cog.server.live import Live, Terms, Tracked
 from cog.server.pool import AtCapacity, Closed, IdInUse, QueueFull
 from cog.server.request import InvalidInput, PredictionRequest
 from cog.server.schema import InputSchema
-from cog.server.service import Live, NotReady, Service
+from cog.server.service import NotReady, OtherRequest, Service
 from cog.server.supervisor import WorkerPolicy
 from tests.fakes.fake_link import READY, FakeWorkers, settle, surroundings
 
@@ -34,6 +36,8 @@ SCHEMA = InputSchema(
         }
     }
 )
+
+TERMS = Terms()
 
 Steps = Callable[[Service, FakeWorkers], Coroutine[None, None, None]]
 
@@ -68,6 +72,14 @@ def ask(prediction_id: str | None = None, **given: object) -> PredictionRequest:
     return PredictionRequest(id=prediction_id, input=given)
 
 
+async def take(service: Service, request: PredictionRequest, terms: Terms = TERMS) -> Live:
+    """Submit a prediction that nobody has asked for before."""
+    live, is_new = await service.submit(request, terms)
+    assert is_new
+    assert isinstance(live, Live)
+    return live
+
+
 def view(live: Live) -> dict[str, object]:
     """What a client sees, without the times, once the prediction has ended."""
     assert live.ended.done()
@@ -82,8 +94,8 @@ def folder_of(workers: FakeWorkers) -> Path:
     return Path(message.dir)
 
 
-def folder_of_next(service: Service, workers: FakeWorkers) -> Path:
-    service.submit(ask("next"))
+async def folder_of_next(service: Service, workers: FakeWorkers) -> Path:
+    await take(service, ask("next"))
     return folder_of(workers)
 
 
@@ -93,7 +105,7 @@ def write(file: Path, text: str) -> None:
 
 def test_a_prediction_goes_to_the_worker_and_its_output_comes_back(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(PredictionRequest(input={"s": "x"}, context={"user": "me"}))
+        live = await take(service, PredictionRequest(input={"s": "x"}, context={"user": "me"}))
         (message,) = workers.link.sent
         assert isinstance(message, wire.Predict)
         assert (message.id, message.input) == ("made-1", {"s": "x"})
@@ -125,13 +137,13 @@ def test_a_prediction_goes_to_the_worker_and_its_output_comes_back(tmp_path: Pat
 
 def test_what_a_handler_yields_is_a_list(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         for index, value in enumerate(["x", None]):
             workers.link.says(wire.Output(id="a", index=index, value=value))
         workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
         assert view(live)["output"] == ["x", None]
 
-        empty = service.submit(ask("b"))
+        empty = await take(service, ask("b"))
         workers.link.says(wire.Done(id="b", status="succeeded", is_iterator=True))
         assert view(empty)["output"] == []
 
@@ -140,7 +152,7 @@ def test_what_a_handler_yields_is_a_list(tmp_path: Path) -> None:
 
 def test_a_failure_keeps_logs_and_what_had_come(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         workers.link.says(wire.Log(id="a", stream="stderr", data="Traceback\n"))
         workers.link.says(wire.Output(id="a", index=0, value="x"))
         workers.link.says(wire.Done(id="a", status="failed", error="ValueError: boom"))
@@ -159,10 +171,10 @@ def test_a_failure_keeps_logs_and_what_had_come(tmp_path: Path) -> None:
 
 def test_a_null_output_is_an_output_and_a_failure_has_none(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         workers.link.ends("a", None)
         assert view(live)["output"] is None
-        live = service.submit(ask("b"))
+        live = await take(service, ask("b"))
         workers.link.says(wire.Done(id="b", status="failed", error="ValueError"))
         assert "output" not in view(live)
 
@@ -171,7 +183,7 @@ def test_a_null_output_is_an_output_and_a_failure_has_none(tmp_path: Path) -> No
 
 def test_a_clients_own_dict_never_becomes_a_file(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a", d={"__file__": "/etc/passwd"}))
+        live = await take(service, ask("a", d={"__file__": "/etc/passwd"}))
         message = workers.link.sent[0]
         assert isinstance(message, wire.Predict)
         assert message.input == {"d": {"___file__": "/etc/passwd"}}
@@ -183,7 +195,7 @@ def test_a_clients_own_dict_never_becomes_a_file(tmp_path: Path) -> None:
 
 def test_output_files_become_data_urls(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         picture = folder_of(workers) / "out.png"
         write(picture, "PNG")
         workers.link.ends("a", {"picture": [wire.file_value(str(picture))]})
@@ -201,7 +213,7 @@ def test_a_file_outside_the_folder_of_the_prediction_is_not_read(tmp_path: Path,
     write(scratch / "secret.txt", "secret")
 
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         folder = folder_of(workers)
         (folder / "link").symlink_to(scratch / "secret.txt")
         workers.link.ends("a", wire.file_value(path.format(folder=folder), name="out.txt"))
@@ -215,7 +227,7 @@ def test_a_file_outside_the_folder_of_the_prediction_is_not_read(tmp_path: Path,
 
 def test_an_output_that_is_no_plain_file_fails_the_prediction(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         pipe = folder_of(workers) / "pipe"
         os.mkfifo(pipe)
         workers.link.ends("a", wire.file_value(str(pipe)))
@@ -229,7 +241,7 @@ def test_an_output_that_cannot_be_sent_still_ends_its_prediction(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         file = folder_of(workers) / "out.txt"
         write(file, "hi")
         output: object = None
@@ -246,7 +258,7 @@ def test_an_output_that_cannot_be_sent_still_ends_its_prediction(
 
 def test_an_output_file_that_is_gone_fails_the_prediction(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         workers.link.ends("a", wire.file_value(str(folder_of(workers) / "out.png")))
         await live.ended
         error = "cannot read the output file 'out.png': No such file or directory"
@@ -257,7 +269,7 @@ def test_an_output_file_that_is_gone_fails_the_prediction(tmp_path: Path) -> Non
 
 def test_an_output_beyond_all_nesting_fails_the_prediction(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         output: object = None
         for _ in range(100_000):
             output = [output]
@@ -269,16 +281,16 @@ def test_an_output_beyond_all_nesting_fails_the_prediction(tmp_path: Path) -> No
 
 def test_files_of_a_prediction_are_removed(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("../../a"))
+        live = await take(service, ask("../../a"))
         folder = folder_of(workers)
         assert folder.parent == tmp_path
         write(folder / "big", "x")
         workers.link.ends("../../a")
         await live.ended
 
-        assert folder_of_next(service, workers) != folder
+        assert await folder_of_next(service, workers) != folder
         workers.link.ends("next")
-        assert folder_of_next(service, workers) != folder
+        assert await folder_of_next(service, workers) != folder
         workers.link.ends("next")
 
     serve(steps, tmp_path)
@@ -287,9 +299,9 @@ def test_files_of_a_prediction_are_removed(tmp_path: Path) -> None:
 
 def test_predictions_wait_their_turn_and_then_are_refused(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        lives = [service.submit(ask(name)) for name in "abc"]
+        lives = [await take(service, ask(name)) for name in "abc"]
         with pytest.raises(QueueFull):
-            service.submit(ask("d"))
+            await take(service, ask("d"))
         assert service.retry_after() == 2
         for name in "abc":
             assert workers.link.predictions[-1] == name
@@ -303,10 +315,10 @@ def test_predictions_wait_their_turn_and_then_are_refused(tmp_path: Path) -> Non
 def test_retry_after_follows_how_long_predictions_take(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         for n in range(40):
-            service.submit(ask(str(n)))
+            await take(service, ask(str(n)))
             workers.link.says(wire.Done(id=str(n), status="succeeded", predict_time=30))
         for name in "abc":
-            service.submit(ask(name))
+            await take(service, ask(name))
         assert 50 < service.retry_after() <= 60
 
     serve(steps, tmp_path)
@@ -314,34 +326,34 @@ def test_retry_after_follows_how_long_predictions_take(tmp_path: Path) -> None:
 
 def test_capacity_0_is_no_queue(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        service.submit(ask("a"))
+        await take(service, ask("a"))
         with pytest.raises(AtCapacity):
-            service.submit(ask("b"))
+            await take(service, ask("b"))
         workers.ready = None
         workers.link.dies("was killed by SIGKILL")
         await settle()
         with pytest.raises(NotReady, match="killed by SIGKILL; it is being restarted"):
-            service.submit(ask("c"))
+            await take(service, ask("c"))
 
     serve(steps, tmp_path, capacity=0)
 
 
 def test_an_id_in_use_is_refused(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        service.submit(ask("a"))
+        await take(service, ask("a"))
         with pytest.raises(IdInUse):
-            service.submit(ask("a"))
+            await take(service, ask("a"))
         workers.link.ends("a", wire.file_value("/nonexistent"))
         with pytest.raises(IdInUse):  # its output file is still being read
-            service.submit(ask("a"))
+            await take(service, ask("a"))
 
     serve(steps, tmp_path)
 
 
 def test_an_empty_id_is_no_id(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        assert service.submit(ask("")).prediction.id == "made-1"
-        assert service.submit(ask("")).prediction.id == "made-2"
+        assert (await take(service, ask(""))).id == "made-1"
+        assert (await take(service, ask(""))).id == "made-2"
 
     serve(steps, tmp_path)
 
@@ -351,10 +363,10 @@ def test_inputs_are_checked_and_unknown_ones_dropped(
 ) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         with pytest.raises(InvalidInput, match="Field required"):
-            service.submit(ask())
+            await take(service, ask())
         with pytest.raises(InvalidInput, match=r'\[1\] is not of type "object"'):
-            service.submit(PredictionRequest(input=[1]))
-        live = service.submit(ask(s="x", zz=1, aa=2))
+            await take(service, PredictionRequest(input=[1]))
+        live = await take(service, ask(s="x", zz=1, aa=2))
         assert live.prediction.input == {"s": "x"}
         assert "Unknown inputs are ignored: aa, zz" in caplog.text
 
@@ -363,13 +375,13 @@ def test_inputs_are_checked_and_unknown_ones_dropped(
 
 def test_secrets_reach_the_worker_and_nobody_else(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a", s="x", key="hunter2"))
+        live = await take(service, ask("a", s="x", key="hunter2"))
         message = workers.link.sent[0]
         assert isinstance(message, wire.Predict)
         assert message.input["key"] == "hunter2"
         assert live.prediction.snapshot()["input"] == {"s": "x", "key": "**********"}
         with pytest.raises(InvalidInput) as caught:
-            service.submit(ask("b", s="x", key=["hunter2"]))
+            await take(service, ask("b", s="x", key=["hunter2"]))
         assert "hunter2" not in str(caught.value)
 
     serve(steps, tmp_path, schema=SCHEMA)
@@ -377,9 +389,9 @@ def test_secrets_reach_the_worker_and_nobody_else(tmp_path: Path) -> None:
 
 def test_cancelling_a_waiting_prediction_ends_it_at_once(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        service.submit(ask("a"))
-        live = service.submit(ask("b"))
-        assert service.cancel("b")
+        await take(service, ask("a"))
+        live = await take(service, ask("b"))
+        assert await service.cancel("b")
         assert view(live) == {
             "id": "b",
             "input": {},
@@ -387,7 +399,7 @@ def test_cancelling_a_waiting_prediction_ends_it_at_once(tmp_path: Path) -> None
             "status": "canceled",
             "metrics": {"predict_time": 0.0},
         }
-        assert not service.cancel("b")
+        assert not await service.cancel("b")
         assert workers.link.predictions == ["a"]
 
     serve(steps, tmp_path)
@@ -395,9 +407,9 @@ def test_cancelling_a_waiting_prediction_ends_it_at_once(tmp_path: Path) -> None
 
 def test_cancelling_a_running_prediction_asks_the_worker_once(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
-        assert service.cancel("a")
-        assert service.cancel("a")
+        live = await take(service, ask("a"))
+        assert await service.cancel("a")
+        assert await service.cancel("a")
         assert workers.link.sent[1:] == [wire.Cancel(id="a")]
         assert not live.ended.done()
         workers.link.says(wire.Done(id="a", status="canceled"))
@@ -408,7 +420,7 @@ def test_cancelling_a_running_prediction_asks_the_worker_once(tmp_path: Path) ->
 
 def test_a_crash_fails_what_was_running_and_nothing_else(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        running, waiting = service.submit(ask("a")), service.submit(ask("b"))
+        running, waiting = await take(service, ask("a")), await take(service, ask("b"))
         workers.link.says(wire.Log(id="a", stream="stdout", data="so far"))
         workers.link.says(wire.Output(id="a", index=0, value=1))
         workers.link.dies("was killed by SIGKILL (probably out of memory)", "\nlast words")
@@ -429,7 +441,7 @@ def test_a_crash_fails_what_was_running_and_nothing_else(tmp_path: Path) -> None
 
 def test_last_words_are_nobodys_where_several_were_running(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        lives = [service.submit(ask(name)) for name in "ab"]
+        lives = [await take(service, ask(name)) for name in "ab"]
         workers.link.dies("exited with code 3", "last words")
         await settle()
         assert [view(live)["logs"] for live in lives] == ["", ""]
@@ -440,8 +452,8 @@ def test_last_words_are_nobodys_where_several_were_running(tmp_path: Path) -> No
 
 def test_a_worker_that_ends_what_it_does_not_run_is_not_believed(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
-        waiting = service.submit(ask("b"))
+        live = await take(service, ask("a"))
+        waiting = await take(service, ask("b"))
         workers.link.ends("b")
         workers.link.ends("unknown")
         assert not waiting.ended.done()
@@ -454,9 +466,9 @@ def test_a_worker_that_ends_what_it_does_not_run_is_not_believed(tmp_path: Path)
 
 def test_a_prediction_that_cannot_be_sent_fails_and_frees_its_slot(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a", n=float("nan")))
+        live = await take(service, ask("a", n=float("nan")))
         assert view(live)["error"] == "The prediction cannot be started: ValueError"
-        service.submit(ask("b"))
+        await take(service, ask("b"))
         assert workers.link.predictions == ["b"]
 
     serve(steps, tmp_path)
@@ -465,13 +477,13 @@ def test_a_prediction_that_cannot_be_sent_fails_and_frees_its_slot(tmp_path: Pat
 def test_before_setup_has_ended_nothing_is_taken(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         with pytest.raises(NotReady, match=r"^$"):
-            service.submit(ask("a"))
+            await take(service, ask("a"))
         health = await service.health({})
         assert health.document()["status"] == "STARTING"
         workers.link.says(wire.SetupFailed(error="RuntimeError: boom", traceback="Trace"))
         await settle()
         with pytest.raises(NotReady, match="Setup failed: RuntimeError: boom"):
-            service.submit(ask("a"))
+            await take(service, ask("a"))
         document = (await service.health({})).document()
         assert document["status"] == "SETUP_FAILED"
         assert document["error"] == "Setup failed: RuntimeError: boom"
@@ -484,14 +496,14 @@ def test_a_crash_loop_ends_what_waits_and_says_why(tmp_path: Path) -> None:
         workers.ready = None
         workers.link.dies("was killed by SIGKILL")
         await settle()
-        waiting = service.submit(ask("a"))
+        waiting = await take(service, ask("a"))
         workers.link.dies("was killed by SIGKILL")
         await settle()
         why = "died 2 times in a row. The worker was killed by SIGKILL during setup"
         assert view(waiting)["status"] == "failed"
         assert why in str(view(waiting)["error"])
         with pytest.raises(NotReady, match=why):
-            service.submit(ask("b"))
+            await take(service, ask("b"))
         document = (await service.health({})).document()
         assert document["status"] == "DEFUNCT"
         assert why in str(document["error"])
@@ -504,7 +516,7 @@ def test_health_is_busy_while_no_slot_is_free(tmp_path: Path) -> None:
         document = (await service.health({"cogkit": "1"})).document()
         assert document["status"] == "READY"
         assert document["version"] == {"cogkit": "1", "python": "3.11.7"}
-        service.submit(ask("a"))
+        await take(service, ask("a"))
         assert (await service.health({})).document()["status"] == "BUSY"
 
     serve(steps, tmp_path)
@@ -543,12 +555,12 @@ def test_a_healthcheck_does_not_outlive_its_worker(tmp_path: Path) -> None:
 
 def test_closing_refuses_what_comes_and_lets_run_what_runs(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        running, waiting = service.submit(ask("a")), service.submit(ask("b"))
+        running, waiting = await take(service, ask("a")), await take(service, ask("b"))
         stopped = asyncio.ensure_future(service.stop(None, asyncio.Event()))
         await settle()
         assert "not started" in str(view(waiting)["error"])
         with pytest.raises(Closed):
-            service.submit(ask("c"))
+            await take(service, ask("c"))
         assert not stopped.done()
         workers.link.ends("a", "fine")
         await stopped
@@ -561,7 +573,7 @@ def test_closing_refuses_what_comes_and_lets_run_what_runs(tmp_path: Path) -> No
 @pytest.mark.parametrize("hurried", [True, False])
 def test_what_does_not_end_in_time_is_ended(tmp_path: Path, *, hurried: bool) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         hurry = asyncio.Event()
         if hurried:
             hurry.set()
@@ -573,7 +585,7 @@ def test_what_does_not_end_in_time_is_ended(tmp_path: Path, *, hurried: bool) ->
 
 def test_stopping_waits_for_output_files_to_be_read(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = service.submit(ask("a"))
+        live = await take(service, ask("a"))
         file = folder_of(workers) / "out.txt"
         write(file, "hi")
         workers.link.ends("a", wire.file_value(str(file)))
@@ -587,7 +599,7 @@ def test_what_a_model_prints_is_logged_in_whole_lines_with_its_prediction(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        service.submit(ask("a"))
+        await take(service, ask("a"))
         for part in ("one\ntw", "o\nrest"):
             workers.link.says(wire.Log(id="a", stream="stdout", data=part))
         workers.link.ends("a")
@@ -600,3 +612,154 @@ def test_what_a_model_prints_is_logged_in_whole_lines_with_its_prediction(
         if record.name == "cog.model"
     ]
     assert lines == [("one", "a"), ("two", "a"), ("rest", "a")]
+
+
+async def feed_of(live: Tracked) -> list[Event]:
+    reader, found = live.feed.follow(), list[Event]()
+    while not reader.over:
+        found += await reader.next()
+    return found
+
+
+def test_what_happens_is_told_while_it_happens(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"))
+        reader = live.feed.follow()
+        assert await reader.next() == [Started()]
+        workers.link.says(wire.Output(id="a", index=0, value="x"))
+        assert await reader.next() == [Output(0, "x")]
+        assert live.snapshot()["output"] == ["x"]
+        workers.link.says(wire.Log(id="a", stream="stderr", data="hi\n"))
+        workers.link.says(wire.Metric(id="a", name="n", value=1, mode="increment"))
+        workers.link.says(wire.Metric(id="a", name="bad name", value=1))
+        assert await reader.next() == [Logged("stderr", "hi\n"), Measured("n", 1, "increment")]
+        assert live.snapshot()["metrics"] == {"n": 1}
+        workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
+        assert await reader.next() == [Completed("succeeded")]
+        assert reader.over
+
+    serve(steps, tmp_path)
+
+
+def test_items_with_files_keep_their_place(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"))
+        file = folder_of(workers) / "out.txt"
+        write(file, "hi")
+        for index, value in enumerate(["x", wire.file_value(str(file)), "y"]):
+            workers.link.says(wire.Output(id="a", index=index, value=value))
+        assert live.snapshot()["output"] == ["x"]
+        workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
+        assert not live.ended.done()
+        url = "data:text/plain;base64,aGk="
+        assert await feed_of(live) == [
+            Started(), Output(0, "x"), Output(1, url), Output(2, "y"), Completed("succeeded"),
+        ]  # fmt: skip
+        assert view(live)["output"] == ["x", url, "y"]
+
+    serve(steps, tmp_path)
+
+
+def test_an_item_that_cannot_be_sent_fails_the_prediction(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"))
+        gone = wire.file_value(str(folder_of(workers) / "gone.txt"))
+        for index, value in enumerate(["x", gone, "y"]):
+            workers.link.says(wire.Output(id="a", index=index, value=value))
+        workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
+        await live.ended
+        assert view(live)["status"] == "failed"
+        assert "cannot read the output file 'gone.txt'" in str(view(live)["error"])
+        assert view(live)["output"] == ["x"]
+
+    serve(steps, tmp_path)
+
+
+def test_the_same_id_joins_while_it_runs_and_after(tmp_path: Path) -> None:
+    join = Terms(join=True, fingerprint=b"1")
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"), join)
+        assert await service.submit(ask("a"), join) == (live, False)
+        with pytest.raises(OtherRequest):
+            await service.submit(ask("a"), Terms(join=True, fingerprint=b"2"))
+        workers.link.ends("a", "once")
+        past, is_new = await service.submit(ask("a"), join)
+        assert not is_new
+        assert past.snapshot() == live.snapshot()
+        assert past.document() == live.document()
+        assert await feed_of(past) == await feed_of(live) == [Started(), Completed("succeeded")]
+        assert past.ended.done()
+        assert workers.link.predictions == ["a"]
+
+    serve(steps, tmp_path)
+
+
+def test_one_clients_idempotency_key_finds_its_prediction(tmp_path: Path) -> None:
+    mine, theirs = Terms(client="me", key="k"), Terms(client="them", key="k")
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask(), mine)
+        assert await service.submit(ask(), mine) == (live, False)
+        workers.link.ends(live.id)
+        past, is_new = await service.submit(ask("other"), mine)
+        assert (past.id, is_new) == (live.id, False)
+        assert (await take(service, ask(), theirs)).id != live.id
+
+    serve(steps, tmp_path)
+
+
+def test_an_id_that_has_ended_runs_again_where_nobody_asks_to_join(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        for output in (1, 2):
+            live = await take(service, ask("a"))
+            workers.link.ends("a", output)
+            assert view(live)["output"] == output
+        found = await service.find("a")
+        assert found is not None
+        assert found.snapshot()["output"] == 2
+
+    serve(steps, tmp_path)
+
+
+def test_what_is_refused_is_not_known(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        await take(service, ask("a"))
+        with pytest.raises(AtCapacity):
+            await service.submit(ask("b"), Terms(key="k"))
+        assert await service.find("b") is None
+        workers.link.ends("a")
+        await take(service, ask("c"), Terms(key="k"))
+
+    serve(steps, tmp_path, capacity=0)
+
+
+def test_predictions_are_found_and_listed_newest_first(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        for name in "abc":
+            await take(service, ask(name))
+        workers.link.ends("a")
+        found = [await service.find(name) for name in "abcd"]
+        assert [one and one.snapshot()["status"] for one in found] == [
+            "succeeded", "processing", "starting", None,
+        ]  # fmt: skip
+        first = await service.recent(limit=2)
+        second = await service.recent(first.cursor, limit=2)
+        assert [one.id for one in (*first.tracked, *second.tracked)] == ["c", "b", "a"]
+        assert second.cursor is None
+
+    serve(steps, tmp_path)
+
+
+def test_what_waits_shows_its_place(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        lives = [await take(service, ask(name)) for name in "abc"]
+        assert [live.snapshot().get("queue") for live in lives] == [
+            None,
+            {"position": 1, "estimated_wait": 1.0},
+            {"position": 2, "estimated_wait": 2.0},
+        ]
+        workers.link.ends("a")
+        assert "queue" not in lives[1].snapshot()
+
+    serve(steps, tmp_path)

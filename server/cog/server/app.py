@@ -19,10 +19,11 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap
 
+from cog.server.encoding import encode_json
 from cog.server.logs import LOGGER
 from cog.server.pool import AtCapacity, Closed, IdInUse, QueueFull
 from cog.server.request import BadRequest, InvalidInput
-from cog.server.routes import encode_json, prediction_route
+from cog.server.routes import prediction_route
 from cog.server.service import NotReady, Service
 from cog.server.settings import Mode
 

@@ -6,6 +6,7 @@ lies outside the prediction's folder: the worker copies files in, so it is none 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import mimetypes
 from collections.abc import Callable
@@ -49,6 +50,11 @@ def data_url(file: File, folder: Path) -> str:
     except OSError as error:
         raise OutputFileError(f"cannot read the output file {name!r}: {error.strerror}") from error
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+async def as_data_url(file: File, folder: Path) -> str:
+    """Return `data_url`, read off the event loop."""
+    return await asyncio.to_thread(data_url, file, folder)
 
 
 def _inside(path: Path, folder: Path) -> Path:

@@ -20,7 +20,11 @@ class Pace:
         """A prediction took so long."""
         self._mean += (seconds - self._mean) * _WEIGHT
 
+    def wait(self, *, waiting: int, running: int) -> float:
+        """Return in how many seconds ``waiting`` predictions will have started."""
+        return self._mean * waiting / max(1, running)
+
     def retry_after(self, *, waiting: int, running: int) -> int:
-        """Return in how many seconds ``waiting`` predictions will have started, 1 to `LONGEST`."""
-        wait = math.ceil(self._mean * waiting / max(1, running))
+        """Return `wait` as whole seconds, 1 to `LONGEST`."""
+        wait = math.ceil(self.wait(waiting=waiting, running=running))
         return max(1, min(wait, LONGEST))

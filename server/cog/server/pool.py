@@ -99,6 +99,12 @@ class Pool:
         """How many slots are free."""
         return sum(self._free.values())
 
+    def position(self, prediction: str) -> int | None:
+        """Return the place of a waiting prediction, 1 for the next; None: it does not wait."""
+        if prediction not in self._waiting:
+            return None
+        return list(self._waiting).index(prediction) + 1
+
     def submit(self, prediction: str) -> Actions:
         """Take a prediction; raises a PoolError that says why not."""
         if self._closed:

@@ -7,9 +7,10 @@ that are not in the table.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
+from cog._metrics import Metrics
 from cog.server.logs import LogBuffer
 from cog.wire import Done
 
@@ -41,14 +42,15 @@ class IllegalTransition(Exception):
 class Result:
     """How a prediction ended: ``status`` is one without a way out in `TRANSITIONS`.
 
-    ``output`` of one that did not succeed is what had come before, None if nothing had. ``error``
-    is empty unless failed. ``predict_time`` is in seconds.
+    ``output`` is None where the handler yields: its items came before. ``error`` is empty unless
+    failed. ``metrics`` None: those recorded so far. ``predict_time`` is in seconds.
     """
 
     status: Status
     output: object = None
     error: str = ""
-    metrics: dict[str, object] = field(default_factory=dict)
+    is_iterator: bool = False
+    metrics: dict[str, object] | None = None
     predict_time: float = 0.0
 
 
@@ -63,10 +65,12 @@ class Prediction:
         "_completed_at",
         "_created_at",
         "_logs",
+        "_metrics",
         "_result",
         "_started_at",
         "id",
         "input",
+        "items",
         "status",
     )
 
@@ -75,17 +79,24 @@ class Prediction:
     ) -> None:
         self.id = prediction_id
         self.input = given
+        self.items: list[object] = []  # what a handler has yielded, as clients see it
         self.status = Status.STARTING
         self._created_at = created_at
         self._started_at: datetime | None = None
         self._completed_at: datetime | None = None
         self._logs = LogBuffer()
+        self._metrics: Metrics | None = None
         self._result: Result | None = None
 
     @property
     def started_at(self) -> datetime | None:
         """When a worker got it; None while it waits."""
         return self._started_at
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no worker has it yet."""
+        return self.status is Status.STARTING
 
     def start(self, now: datetime) -> None:
         """A worker has it now."""
@@ -95,6 +106,18 @@ class Prediction:
     def log(self, text: str) -> None:
         """The handler printed something."""
         self._logs.add(text)
+
+    def measure(self, name: str, value: object, mode: str) -> None:
+        """The handler recorded a metric; modes as in `cog.wire.Metric`.
+
+        Raises ValueError and TypeError for what no handler can have recorded.
+        """
+        if self._metrics is None:
+            self._metrics = Metrics()
+        if mode == "delete":
+            self._metrics.delete(name)
+        else:
+            self._metrics.record(name, value, mode)
 
     def end(self, result: Result, now: datetime) -> None:
         """It is over; a second end is an IllegalTransition."""
@@ -108,25 +131,35 @@ class Prediction:
         ``input`` is present where it is shown, ``output`` where succeeded or if there is any,
         ``error`` where failed, times where reached.
         """
-        times = {
-            "created_at": self._created_at,
-            "started_at": self._started_at,
-            "completed_at": self._completed_at,
-        }
-        result = self._result or Result(status=self.status)
-        metrics = dict(result.metrics)
-        if self._result is not None:
-            metrics["predict_time"] = result.predict_time
+        result = self._result
         view: dict[str, object] = {"id": self.id}
         if self.input is not None:
             view["input"] = self.input
-        if self.status is Status.SUCCEEDED or result.output is not None:
+        if self.items or (result is not None and result.is_iterator):
+            view["output"] = self.items
+        elif result is not None and self.status is Status.SUCCEEDED:
             view["output"] = result.output
-        if self.status is Status.FAILED:
+        if result is not None and self.status is Status.FAILED:
             view["error"] = result.error
-        view |= {"logs": str(self._logs), "status": self.status.value, "metrics": metrics}
-        view |= {name: time.isoformat() for name, time in times.items() if time is not None}
+        view["logs"] = str(self._logs)
+        view["status"] = self.status.value
+        view["metrics"] = self._measured()
+        view["created_at"] = self._created_at.isoformat()
+        if self._started_at is not None:
+            view["started_at"] = self._started_at.isoformat()
+        if self._completed_at is not None:
+            view["completed_at"] = self._completed_at.isoformat()
         return view
+
+    def _measured(self) -> dict[str, object]:
+        result = self._result
+        if result is not None and result.metrics is not None:
+            metrics = dict(result.metrics)
+        else:
+            metrics = {} if self._metrics is None else self._metrics.nested()
+        if result is not None:
+            metrics["predict_time"] = result.predict_time
+        return metrics
 
     def _move(self, status: Status) -> None:
         if status not in TRANSITIONS[self.status]:
@@ -137,12 +170,12 @@ class Prediction:
         return f"<Prediction {self.id} {self.status.value}>"
 
 
-def failed(error: str, *, output: object = None, predict_time: float = 0.0) -> Result:
+def failed(error: str, *, predict_time: float = 0.0) -> Result:
     """Return the result of a prediction that the server, not its handler, has to fail."""
-    return Result(status=Status.FAILED, output=output, error=error, predict_time=predict_time)
+    return Result(status=Status.FAILED, error=error, predict_time=predict_time)
 
 
-def result_of(done: Done, items: list[object]) -> Result:
+def result_of(done: Done) -> Result:
     """Return the result that a worker reports, output values as they came over the wire.
 
     A failure reads ``Prediction failed: ValueError: boom``: Cog's documents show the prefix once;
@@ -151,8 +184,9 @@ def result_of(done: Done, items: list[object]) -> Result:
     status = Status(done.status)
     return Result(
         status=status,
-        output=items if items or done.is_iterator else done.output,
+        output=done.output,
         error=f"Prediction failed: {done.error}" if status is Status.FAILED else "",
+        is_iterator=done.is_iterator,
         metrics=done.metrics,
         predict_time=done.predict_time,
     )

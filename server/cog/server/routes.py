@@ -8,17 +8,16 @@ argument machinery costs as much again as all the rest of a request.
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import cast
 
-import orjson
 from litestar import asgi
 from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
 
+from cog.server.live import Terms, Tracked
 from cog.server.request import MAX_BODY, MAX_ECHO, BadRequest, parse_request
-from cog.server.service import Live, Service
+from cog.server.service import Service
 
 _TOO_LARGE = "Failed to buffer the request body: length limit exceeded"
 
@@ -39,11 +38,12 @@ def prediction_route(service: Service, path: str) -> ASGIRouteHandler:
         try:
             body = await _read_body(receive, _header(request, b"content-length"))
             asked = parse_request(content_type, body)
-            live = service.submit(asked, echo=len(body) <= MAX_ECHO)
+            terms = Terms(echo=len(body) <= MAX_ECHO, size=len(body))
+            live, _ = await service.submit(asked, terms)
             await _until_ended(service, live, receive)
         except _ClientGone:
             return
-        await _send_json(send, live.prediction.snapshot())
+        await _send_json(send, live.document())
 
     return create
 
@@ -71,14 +71,14 @@ async def _read_body(receive: Receive, announced: str | None) -> bytes:
     return b"".join(parts)
 
 
-async def _until_ended(service: Service, live: Live, receive: Receive) -> None:
+async def _until_ended(service: Service, live: Tracked, receive: Receive) -> None:
     gone = asyncio.ensure_future(_disconnect(receive))
     try:
         await asyncio.wait({live.ended, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         gone.cancel()
         if not live.ended.done():
-            service.cancel(live.prediction.id)
+            service.cancel_live(live.id)
     if not live.ended.done():
         raise _ClientGone
 
@@ -88,19 +88,10 @@ async def _disconnect(receive: Receive) -> None:
         pass
 
 
-async def _send_json(send: Send, content: dict[str, object], status: int = 200) -> None:
-    body = encode_json(content)
+async def _send_json(send: Send, body: bytes, status: int = 200) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def encode_json(content: object) -> bytes:
-    """Return JSON; integers of any size, text that is not Unicode as ``?``."""
-    try:
-        return orjson.dumps(content)
-    except TypeError:  # an integer over 64 bits, which Python's own encoder writes as it is
-        return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cog import __version__
+from cog.server.files import as_data_url
 from cog.server.keywords import SchemaError
 from cog.server.logs import LOGGER, configure_logging
 from cog.server.process import Command, WorkerProcess
@@ -31,6 +33,7 @@ from cog.server.schema import InputSchema
 from cog.server.scratch import Scratch
 from cog.server.service import Service, Surroundings
 from cog.server.settings import Settings, SettingsError, load_settings
+from cog.server.store import Keep, MemoryStore
 from cog.server.supervisor import WorkerPolicy
 
 if TYPE_CHECKING:
@@ -155,6 +158,8 @@ class _Process:
         self._surroundings = Surroundings(
             launch=partial(WorkerProcess.start, worker_command(settings, environ)),
             scratch=Scratch(scratch),
+            store=MemoryStore(Keep(), time.monotonic),
+            send_file=as_data_url,
             now=partial(datetime.now, timezone.utc),
             new_id=lambda: f"pred_{uuid.uuid4().hex}",
         )

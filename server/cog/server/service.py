@@ -10,53 +10,66 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from cog import wire
-from cog.server.files import OutputFileError, data_url, render, render_without_files
+from cog.server import events
 from cog.server.health import Health, UserHealthcheck
+from cog.server.live import Live, Past, Place, Submitted, Terms, Tracked
 from cog.server.logs import LOGGER, ModelLog
+from cog.server.outputs import Outputs, SendFile
 from cog.server.pace import Pace
-from cog.server.pool import Action, Actions, AtCapacity, IdInUse, Pool, Reason, Start, Stop
+from cog.server.pool import (
+    Action,
+    Actions,
+    AtCapacity,
+    IdInUse,
+    Pool,
+    PoolError,
+    Reason,
+    Start,
+    Stop,
+)
 from cog.server.prediction import Prediction, Result, Status, failed, result_of
 from cog.server.process import Exit
 from cog.server.request import PredictionRequest, checked_input
 from cog.server.schema import InputSchema
 from cog.server.scratch import Scratch
+from cog.server.store import Record, Store
 from cog.server.supervisor import Launch, Owner, Phase, Supervisor, WorkerPolicy
 
 _log = logging.getLogger(LOGGER)
 
 _WORKER = "worker-1"
+_TERMS = Terms()
 
 
 class NotReady(Exception):
     """The model takes no predictions now; the text says why, empty while setup still runs."""
 
 
-@dataclass(slots=True, eq=False)
-class Live:
-    """A prediction that has been taken; ``ended`` is done once it has ended and been recorded."""
+class OtherRequest(Exception):
+    """The id or idempotency key has come before, with a request that was another."""
 
-    prediction: Prediction
-    ended: asyncio.Future[None]
-    given: dict[str, object]  # as the client sent it, secrets and all
-    context: dict[str, str]
-    folder: Path | None = None
-    items: list[object] = field(default_factory=list)  # as they came over the wire
-    result: Result | None = None  # what its worker said, until the pool lets it end
+
+class Listed(NamedTuple):
+    """Predictions, newest first; ``cursor`` asks for the next page, None: there is none."""
+
+    tracked: tuple[Tracked, ...]
+    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the service does not decide: workers, time, names, folders to write in."""
+    """What the service does not decide: workers, time, names, where things are kept and sent."""
 
     launch: Launch
     scratch: Scratch
+    store: Store
+    send_file: SendFile
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -83,7 +96,6 @@ class Service(Owner):
         self._pace = Pace()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._tasks: set[asyncio.Future[None]] = set()
         self._supervisor = Supervisor(
             _WORKER,
             surroundings.launch,
@@ -99,29 +111,46 @@ class Service(Owner):
 
     # What clients ask for
 
-    def submit(self, request: PredictionRequest, *, echo: bool = True) -> Live:
-        """Take a prediction; ``echo``: clients see its input.
+    async def submit(self, request: PredictionRequest, terms: Terms = _TERMS) -> Submitted:
+        """Take a prediction, or find the one that its id or idempotency key stands for.
 
-        Raises NotReady, InvalidInput or a PoolError, and then nothing has happened.
+        Raises NotReady, InvalidInput, OtherRequest or a PoolError, and then nothing has happened.
         """
-        self._check_ready()
-        given, unknown = checked_input(request.input, self._schema)
-        if unknown:
-            _log.warning("Unknown inputs are ignored: %s", ", ".join(unknown))
-        shown = self._schema.hide_secrets(given) if self._schema else given
-        prediction = Prediction(
-            request.id or self._around.new_id(), shown if echo else None, self._around.now()
-        )
-        ended = asyncio.get_running_loop().create_future()
-        live = Live(prediction, ended, given, request.context or {})
-        actions = self._enqueue(prediction.id)
-        self._live[prediction.id] = live
+        live = self._make(request, terms)
+        if (known := await self._add(live)) is not None:
+            return Submitted(known, is_new=False)
+        try:
+            self._check_ready()
+            actions = self._pool.submit(live.id)
+        except (PoolError, NotReady) as error:
+            await self._around.store.remove(live.id)
+            if isinstance(error, AtCapacity) and self._supervisor.phase is Phase.RESTARTING:
+                trouble = f"{self._supervisor.trouble}; it is being restarted"
+                raise NotReady(trouble) from error
+            raise
+        self._live[live.id] = live
         self._idle.clear()
         self._perform(actions)
-        return live
+        return Submitted(live, is_new=True)
 
-    def cancel(self, prediction_id: str) -> bool:
-        """Cancel a prediction; False: there is none with this id. Repeating it is harmless."""
+    async def find(self, prediction_id: str) -> Tracked | None:
+        """Return a prediction that goes on or is remembered."""
+        if (live := self._live.get(prediction_id)) is not None:
+            return live
+        record = await self._around.store.find(prediction_id)
+        return None if record is None else Past(record)
+
+    async def recent(self, cursor: str | None = None, limit: int = 100) -> Listed:
+        """Return what goes on and what is remembered; raises BadCursor."""
+        page = await self._around.store.page(cursor, limit)
+        return Listed(tuple(map(self._tracked, page.records)), page.cursor)
+
+    async def cancel(self, prediction_id: str) -> bool:
+        """Cancel a prediction; False: none with this id goes on. Repeating it is harmless."""
+        return self.cancel_live(prediction_id)
+
+    def cancel_live(self, prediction_id: str) -> bool:
+        """Cancel a prediction of this process, as `cancel` does."""
         known = prediction_id in self._live
         self._perform(self._pool.cancel(prediction_id))
         return known
@@ -160,8 +189,7 @@ class Service(Owner):
         for waiter in (idle, hurried):
             waiter.cancel()
         await self._supervisor.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._idle.wait()  # output files may still be on their way
 
     # What the supervisor tells
 
@@ -172,13 +200,15 @@ class Service(Owner):
 
     def worker_message(self, worker: str, message: wire.ToServer) -> None:
         """See `Owner`."""
-        if isinstance(message, wire.Log):
-            self._print(message)
-        elif isinstance(message, wire.Output):
+        if isinstance(message, wire.Output):
             if (live := self._live.get(message.id)) is not None:
-                live.items.append(message.value)
+                live.outputs.add(message.value, partial(_show, live))
+        elif isinstance(message, wire.Log):
+            self._print(message)
         elif isinstance(message, wire.Done):
             self._finish(worker, message)
+        elif isinstance(message, wire.Metric):
+            self._measure(message)
         elif isinstance(message, wire.Health):
             self._healthcheck.answered(message)
 
@@ -204,6 +234,49 @@ class Service(Owner):
         _log.error("%s is given up. %s", worker, trouble)
         self._perform(self._pool.drop_waiting(), trouble)
 
+    # Taking
+
+    def _make(self, request: PredictionRequest, terms: Terms) -> Live:
+        self._check_ready()
+        given, unknown = checked_input(request.input, self._schema)
+        if unknown:
+            _log.warning("Unknown inputs are ignored: %s", ", ".join(unknown))
+        shown = self._schema.hide_secrets(given) if self._schema else given
+        now = self._around.now()
+        prediction = Prediction(
+            request.id or self._around.new_id(), shown if terms.echo else None, now
+        )
+        # One client's key means nothing to another.
+        key = f"{terms.client}\n{terms.key}" if terms.key else ""
+        record = Record(prediction.id, now, key, terms.fingerprint)
+        return Live(
+            prediction=prediction,
+            record=record,
+            terms=terms,
+            given=given,
+            context=request.context or {},
+            outputs=Outputs(prediction.id, self._around.send_file),
+            place=self._place,
+        )
+
+    async def _add(self, live: Live) -> Tracked | None:
+        """Put a new prediction into the store; return the one it would double."""
+        store, terms = self._around.store, live.terms
+        known = await store.add(live.record)
+        if known is None:
+            return None
+        if terms.join or (terms.key and known.key == live.record.key):
+            if terms.fingerprint and known.fingerprint and terms.fingerprint != known.fingerprint:
+                raise OtherRequest("an earlier request with the same id or key was another one")
+            return self._tracked(known)
+        # Asked for again by its id: that of one that has ended is free.
+        if known.ended and known.id not in self._live:
+            await store.remove(known.id)
+            known = await store.add(live.record)
+        if known is not None:
+            raise IdInUse(f"a prediction with the id {live.id!r} has not ended yet")
+        return None
+
     # Carrying out
 
     def _perform(self, actions: Actions, why: str = "") -> None:
@@ -221,19 +294,20 @@ class Service(Owner):
     def _start(self, live: Live, worker: str) -> Actions:
         """Send a prediction to a worker; what cannot be sent ends and gives its slot back."""
         live.prediction.start(self._around.now())
+        live.feed.add(events.Started())
         try:
-            live.folder = self._around.scratch.lend()
+            live.outputs.folder = folder = self._around.scratch.lend()
             message = wire.Predict(
-                id=live.prediction.id,
+                id=live.id,
                 input=cast("dict[str, object]", wire.escape(live.given)),
                 context=live.context,
-                dir=str(live.folder),
+                dir=str(folder),
             )
             self._supervisor.send(message)
         except (OSError, ValueError) as error:
-            _log.exception("Cannot start prediction %s", live.prediction.id)
+            _log.exception("Cannot start prediction %s", live.id)
             live.result = failed(f"The prediction cannot be started: {type(error).__name__}")
-            return self._pool.finish(worker, live.prediction.id)
+            return self._pool.finish(worker, live.id)
         return ()
 
     def _finish(self, worker: str, done: wire.Done) -> None:
@@ -242,65 +316,54 @@ class Service(Owner):
         if live is None or not actions:
             _log.warning("%s ended prediction %r, which it does not run", worker, done.id)
             return
-        live.result = result_of(done, live.items)
+        live.result = result_of(done)
         self._pace.note(done.predict_time)
         self._perform(actions)
 
     def _end(self, live: Live, reason: Reason, why: str) -> None:
         if reason is Reason.CANCELED:
-            self._close(live, Result(status=Status.CANCELED))
-        elif live.result is not None:
-            self._conclude(live, live.result)
-        else:
+            live.result = Result(status=Status.CANCELED)
+        elif live.result is None:
             started = live.prediction.started_at
             taken = (self._around.now() - started).total_seconds() if started else 0.0
-            items = live.items or None
-            self._conclude(live, failed(why, output=items, predict_time=taken))
+            live.result = failed(why, predict_time=taken)
+        if live.result.output is not None:
+            live.outputs.add(live.result.output, partial(_complete, live))
+        live.outputs.end(partial(self._conclude, live))
 
-    def _conclude(self, live: Live, result: Result) -> None:
-        """Turn the output into what clients see, off the event loop if there are files in it."""
-        try:
-            plain, output = render_without_files(result.output)
-        except RecursionError:
-            self._close(live, failed("The output is nested too deeply"))
-            return
-        if plain:
-            self._close(live, replace(result, output=output))
-        else:
-            assert live.folder is not None, "only what has run has an output"
-            task = asyncio.ensure_future(self._conclude_with_files(live, result, live.folder))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _conclude_with_files(self, live: Live, result: Result, folder: Path) -> None:
-        try:
-            output = await asyncio.to_thread(
-                render, result.output, partial(data_url, folder=folder)
-            )
-        except OutputFileError as error:
-            self._close(live, failed(str(error), predict_time=result.predict_time))
-        except Exception as error:
-            # Whatever it is, an accepted prediction has to end.
-            _log.exception("Cannot send the output of prediction %s", live.prediction.id)
-            why = f"The output cannot be sent: {type(error).__name__}"
-            self._close(live, failed(why, predict_time=result.predict_time))
-        else:
-            self._close(live, replace(result, output=output))
-
-    def _close(self, live: Live, result: Result) -> None:
-        self._model_log.end(live.prediction.id)
+    def _conclude(self, live: Live) -> None:
+        """Everything that the prediction gave has been passed on; end it."""
+        result = live.result
+        assert result is not None
+        if live.outputs.error:
+            result = failed(live.outputs.error, predict_time=result.predict_time)
+        self._model_log.end(live.id)
         live.prediction.end(result, self._around.now())
-        del self._live[live.prediction.id]
         if live.folder is not None:
             self._around.scratch.take_back(live.folder)
-        live.ended.set_result(None)
+        self._around.store.end(live.close(), partial(self._tell, live))
+
+    def _tell(self, live: Live) -> None:
+        del self._live[live.id]
+        live.tell()
         if not self._live:
             self._idle.set()
 
     def _print(self, message: wire.Log) -> None:
         if message.id is not None and (live := self._live.get(message.id)) is not None:
             live.prediction.log(message.data)
+            live.feed.add(events.Logged(message.stream, message.data))
         self._model_log.add(message.id, message.stream, message.data)
+
+    def _measure(self, message: wire.Metric) -> None:
+        if (live := self._live.get(message.id)) is None:
+            return
+        try:
+            live.prediction.measure(message.name, message.value, message.mode)
+        except (TypeError, ValueError) as error:
+            _log.warning("A metric of prediction %s is not one: %s", live.id, error)
+        else:
+            live.feed.add(events.Measured(message.name, message.value, message.mode))
 
     # Small questions
 
@@ -311,18 +374,28 @@ class Service(Owner):
         if phase not in {Phase.READY, Phase.RESTARTING}:
             raise NotReady(self._supervisor.trouble)
 
-    def _enqueue(self, prediction_id: str) -> Actions:
-        if prediction_id in self._live:
-            raise IdInUse(f"a prediction with the id {prediction_id!r} has not ended yet")
-        try:
-            return self._pool.submit(prediction_id)
-        except AtCapacity as error:
-            if self._supervisor.phase is Phase.READY:
-                raise
-            raise NotReady(f"{self._supervisor.trouble}; it is being restarted") from error
+    def _tracked(self, record: Record) -> Tracked:
+        return self._live.get(record.id) or Past(record)
+
+    def _place(self, prediction_id: str) -> Place | None:
+        position = self._pool.position(prediction_id)
+        if position is None:
+            return None
+        wait = self._pace.wait(waiting=position, running=self._pool.running)
+        return Place(position, wait)
 
     def _ask_health(self, nonce: int) -> None:
         self._supervisor.send(wire.Healthcheck(nonce=nonce))
 
     def __repr__(self) -> str:
         return f"<Service {self._supervisor.phase.value}, {self._pool!r}>"
+
+
+def _show(live: Live, item: object) -> None:
+    live.feed.add(events.Output(len(live.prediction.items), item))
+    live.prediction.items.append(item)
+
+
+def _complete(live: Live, output: object) -> None:
+    assert live.result is not None
+    live.result = replace(live.result, output=output)
