@@ -8,14 +8,14 @@ from __future__ import annotations
 from cog._annotations import AsyncConcatenateIterator, ConcatenateIterator, Opaque
 from cog._decorators import concurrent, streaming
 from cog._files import File, Path, URLFile, URLPath
-from cog._input import FieldInfo, Input
 from cog._legacy import ExperimentalFeatureWarning, emit_metric
-from cog._model import BaseModel
-from cog._runner import BasePredictor, BaseRunner
 from cog._scope import Scope, current_scope
 from cog._secret import Secret
 from cog._version import __version__
 from cog.exceptions import CancelationException
+from cog.input import FieldInfo, Input
+from cog.model import BaseModel
+from cog.predictor import BasePredictor, BaseRunner
 
 __all__ = [
     "AsyncConcatenateIterator",

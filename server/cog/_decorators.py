@@ -44,6 +44,8 @@ def concurrent(
         raise TypeError(f"concurrent(max=...) takes an int, not {type(max).__name__}")
     if max < 1:
         raise ValueError(f"concurrent(max={max}): at least one prediction must be able to run")
+    if fn is not None and not callable(fn):
+        raise TypeError(f"write @concurrent(max=...), not @concurrent({fn!r})")
 
     def mark(handler: Handler) -> Handler:
         if max > 1 and not is_async(handler):

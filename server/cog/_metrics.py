@@ -35,6 +35,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._values: dict[str, object] = {}
+        self._kinds: dict[str, str] = {}  # of a list made by appending: that of its items
 
     def __repr__(self) -> str:
         return f"<Metrics {', '.join(self._values) or 'none'}>"
@@ -42,32 +43,34 @@ class Metrics:
     def record(self, name: str, value: object, mode: str = "replace") -> Mode:
         """Record a value and return the mode in its long spelling.
 
-        Raises ValueError for a bad name, mode or value that JSON cannot hold; TypeError for a value
-        of another kind than the name holds (delete it first), or one that the mode cannot use.
+        Appending to a value that is no list makes it the first of one. Recording ``a`` forgets
+        ``a.b``. Raises ValueError for a bad name, mode or value that JSON cannot hold; TypeError
+        for a value of another kind than the name holds (delete it first), or one that the mode
+        cannot use.
         """
         check_name(name)
         if mode not in MODES:
             raise ValueError(f"metric mode {mode!r} is not one of {', '.join(MODES)}")
-        kind = _kind(name, value)
-        self._check_nesting(name)
-        old = self._values.get(name)
+        kind, old = _kind(name, value), self._values.get(name)
+        if self._kinds.get(name, kind) != kind:
+            raise TypeError(
+                f"metric {name!r} holds a {self._kinds[name]}, not a {kind}; delete it first"
+            )
         long_mode = MODES[mode]
         if long_mode == "increment":
-            self._values[name] = _added(name, old, value)
+            value = _added(name, old, value)
         elif long_mode == "append":
-            self._values[name] = _appended(name, old, value)
-        else:
-            if old is not None and _kind(name, old) != kind:
-                raise TypeError(
-                    f"metric {name!r} holds a {_kind(name, old)}, not a {kind}; delete it first"
-                )
-            self._values[name] = value
+            value = _appended(old, value)
+        self._forget_inside(name)
+        self._values[name], self._kinds[name] = value, kind
         return long_mode
 
     def delete(self, name: str) -> None:
-        """Forget a metric; one that was never recorded is no error."""
+        """Forget a metric and what is inside it; one that was never recorded is no error."""
         check_name(name)
+        self._forget_inside(name)
         self._values.pop(name, None)
+        self._kinds.pop(name, None)
 
     def nested(self) -> dict[str, object]:
         """Return the final values, names with dots as objects inside objects."""
@@ -76,14 +79,16 @@ class Metrics:
             *parents, leaf = name.split(".")
             node = tree
             for parent in parents:
-                node = cast("dict[str, object]", node.setdefault(parent, {}))
+                inner = node.get(parent)
+                # A copy: it may be the handler's own.
+                node[parent] = dict(inner) if isinstance(inner, dict) else {}
+                node = cast("dict[str, object]", node[parent])
             node[leaf] = value
         return tree
 
-    def _check_nesting(self, name: str) -> None:
-        for other in self._values:
-            if other.startswith(f"{name}.") or name.startswith(f"{other}."):
-                raise ValueError(f"metric {name!r} cannot be stored beside {other!r}")
+    def _forget_inside(self, name: str) -> None:
+        for inner in [other for other in self._values if other.startswith(f"{name}.")]:
+            del self._values[inner], self._kinds[inner]
 
 
 def check_name(name: str) -> None:
@@ -141,18 +146,7 @@ def _added(name: str, old: object, value: object) -> object:
     return value if old is None else cast("float", old) + cast("float", value)
 
 
-def _appended(name: str, old: object, value: object) -> object:
+def _appended(old: object, value: object) -> list[object]:
     if old is None:
-        return _Appended([value])
-    if not isinstance(old, _Appended):
-        raise TypeError(f"metric {name!r} was recorded as a whole; delete it before appending")
-    if _kind(name, old[0]) != _kind(name, value):
-        raise TypeError(f"metric {name!r} is a list of {_kind(name, old[0])}, not {value!r}")
-    return _Appended([*old, value])
-
-
-class _Appended(list[object]):
-    """A list made by appending, as opposed to one recorded whole."""
-
-
-_KINDS[_Appended] = "list"
+        return [value]
+    return [*old, value] if isinstance(old, list) else [old, value]

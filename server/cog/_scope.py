@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from types import MappingProxyType
 
 from cog._metrics import Metrics, Mode
 
@@ -38,14 +37,28 @@ class ScopeMetrics:
         self.delete(key)
 
 
+class _Nowhere(ScopeMetrics):
+    """The metrics of no prediction: not even checked, as in Cog."""
+
+    def __init__(self) -> None:
+        super().__init__(Metrics(), lambda _key, _value, _mode: None)
+
+    def record(self, key: str, value: object, mode: str | None = None) -> None:
+        """Do nothing."""
+
+    def delete(self, key: str) -> None:
+        """Do nothing."""
+
+
 class Scope:
     """One prediction as its handler sees it.
 
-    ``context`` is the request's map of strings, read-only; ``metrics`` are sent with the response.
+    ``context`` is the request's map of strings, a dict of the handler's own; ``metrics`` are sent
+    with the response.
     """
 
     def __init__(self, context: Mapping[str, str], metrics: ScopeMetrics) -> None:
-        self.context: Mapping[str, str] = MappingProxyType(dict(context))
+        self.context: dict[str, str] = dict(context)
         self.metrics = metrics
 
     def record_metric(self, key: str, value: object, mode: str | None = None) -> None:
@@ -62,7 +75,7 @@ def current_scope() -> Scope:
     Outside a prediction, and in threads that the handler started without its context, it is a scope
     with an empty context whose metrics lead nowhere.
     """
-    return _current.get() or Scope({}, ScopeMetrics(Metrics(), lambda _key, _value, _mode: None))
+    return _current.get() or Scope({}, _Nowhere())
 
 
 def enter_scope(scope: Scope) -> Token[Scope | None]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cog._annotations import AsyncConcatenateIterator, ConcatenateIterator, Opaque
 from cog._files import File, Path, URLFile, URLPath
-from cog._input import FieldInfo, Input
 from cog._legacy import ExperimentalFeatureWarning
 from cog._secret import Secret
+from cog.input import FieldInfo, Input
 
 __all__ = [
     "AsyncConcatenateIterator",

@@ -70,6 +70,18 @@ class Healthcheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """Server to worker: answer `Pong` with the same nonce, whatever the model's code does.
+
+    It is answered during setup too. No answer means that the whole process stands still: it is
+    stopped, or native code keeps Python's lock.
+    """
+
+    type: ClassVar[str] = "ping"
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shutdown:
     """Server to worker: exit now with status 0; running predictions are given up."""
 
@@ -164,10 +176,27 @@ class Health:
     error: str = ""
 
 
-ToWorker = Predict | Cancel | Healthcheck | Shutdown
-ToServer = Ready | SetupFailed | Log | Output | Metric | Done | Health
-TO_WORKER: tuple[type[ToWorker], ...] = (Predict, Cancel, Healthcheck, Shutdown)
-TO_SERVER: tuple[type[ToServer], ...] = (Ready, SetupFailed, Log, Output, Metric, Done, Health)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong:
+    """Worker to server: the answer to `Ping`."""
+
+    type: ClassVar[str] = "pong"
+    nonce: int
+
+
+ToWorker = Predict | Cancel | Healthcheck | Ping | Shutdown
+ToServer = Ready | SetupFailed | Log | Output | Metric | Done | Health | Pong
+TO_WORKER: tuple[type[ToWorker], ...] = (Predict, Cancel, Healthcheck, Ping, Shutdown)
+TO_SERVER: tuple[type[ToServer], ...] = (
+    Ready,
+    SetupFailed,
+    Log,
+    Output,
+    Metric,
+    Done,
+    Health,
+    Pong,
+)
 
 
 def encode(message: ToWorker | ToServer) -> bytes:

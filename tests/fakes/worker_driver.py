@@ -47,6 +47,7 @@ class WorkerDriver:
                 cwd=project,
                 env={**os.environ, **(env or {})},
                 pass_fds=[child.fileno()],
+                start_new_session=True,
             )
 
     def __enter__(self) -> Self:

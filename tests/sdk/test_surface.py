@@ -31,6 +31,10 @@ def test_every_name_of_cog_can_be_imported(name: str) -> None:
     [
         ("cog.exceptions", "CancelationException"),
         ("cog.exceptions", "CancellationException"),
+        ("cog.input", "Input"),
+        ("cog.model", "BaseModel"),
+        ("cog.predictor", "BasePredictor"),
+        ("cog.predictor", "BaseRunner"),
         ("cog.types", "Path"),
         ("cog.types", "Input"),
         ("cog.types", "ConcatenateIterator"),

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import pathlib
 import pickle
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import given
@@ -262,6 +262,8 @@ def test_concurrent_refuses_what_cannot_be() -> None:
         cog.concurrent(max=0)
     with pytest.raises(TypeError, match="needs an async handler"):
         cog.concurrent(max=2)(plain)
+    with pytest.raises(TypeError, match="not @concurrent\\(4\\)"):
+        cog.concurrent(cast("Any", 4))
 
 
 def test_streaming_is_plain_or_called() -> None:
@@ -280,3 +282,13 @@ def test_old_names_lead_to_the_new_ones() -> None:
         cog.emit_metric("m", 1)
     with pytest.raises(NotImplementedError, match="Bare has no run"):
         type("Bare", (cog.BaseRunner,), {})().run()
+
+
+def test_new_names_lead_to_the_old_ones() -> None:
+    class Old(cog.BasePredictor):
+        def predict(self, n: int) -> int:
+            return n + 1
+
+    assert Old().run(n=1) == 2
+    with pytest.raises(NotImplementedError, match="Bare has no run"):
+        type("Bare", (cog.BasePredictor,), {})().run()

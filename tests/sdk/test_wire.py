@@ -33,6 +33,7 @@ TO_WORKER: st.SearchStrategy[wire.ToWorker] = st.one_of(
     ),
     st.builds(wire.Cancel, id=TEXT),
     st.builds(wire.Healthcheck, nonce=st.integers()),
+    st.builds(wire.Ping, nonce=st.integers()),
     st.builds(wire.Shutdown),
 )
 TO_SERVER: st.SearchStrategy[wire.ToServer] = st.one_of(
@@ -62,6 +63,7 @@ TO_SERVER: st.SearchStrategy[wire.ToServer] = st.one_of(
         predict_time=SECONDS,
         metrics=OBJECTS,
     ),
+    st.builds(wire.Pong, nonce=st.integers()),
     st.builds(wire.Health, nonce=st.integers(), ok=st.booleans(), error=TEXT),
 )
 

@@ -175,3 +175,26 @@ def test_a_model_without_a_check_is_healthy(start: Start) -> None:
     assert not worker.ready().has_healthcheck
     worker.send(wire.Healthcheck(nonce=1))
     assert worker.wait(wire.Health) == wire.Health(nonce=1, ok=True)
+
+
+def test_a_ping_is_answered_during_setup_and_while_the_handler_computes(start: Start) -> None:
+    worker = start(
+        """
+        import pathlib, time
+        class Predictor:
+            def setup(self):
+                print("setting up")
+                while not pathlib.Path("go").exists(): pass
+            def predict(self):
+                print("in")
+                while True: pass
+        """
+    )
+    worker.wait_log("setting up", None)
+    worker.send(wire.Ping(nonce=1))
+    assert worker.wait(wire.Pong) == wire.Pong(nonce=1)
+    (worker.project / "go").touch()
+    worker.start()
+    worker.wait_log("in")
+    worker.send(wire.Ping(nonce=2))
+    worker.wait(wire.Pong, lambda pong: pong.nonce == 2)

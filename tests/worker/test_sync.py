@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import platform
 import signal
+import time
 from pathlib import Path
 
 from cog import wire
@@ -388,14 +389,43 @@ def test_the_worker_ends_with_its_server_whatever_the_handler_does(start: Start)
     worker.start()
     worker.wait_log("in")
     worker.socket.close()
-    assert worker.wait_exit() == 0
+    assert worker.wait_exit() == -signal.SIGKILL
 
 
 def test_the_worker_ends_with_its_server_during_setup(start: Start) -> None:
     worker = start("import time\nprint('in')\ntime.sleep(60)\n")
     worker.wait_log("in", None)
     worker.socket.close()
-    assert worker.wait_exit() == 0
+    assert worker.wait_exit() == -signal.SIGKILL
+
+
+def test_what_the_model_has_started_ends_with_the_server_too(start: Start) -> None:
+    worker = start(
+        """
+        import subprocess
+        def f():
+            pipe = subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=-1).stdout
+            print("started", pipe.readline().decode().strip())
+            while True: pass
+        """,
+        ref="predict.py:f",
+    )
+    worker.start()
+    worker.wait_log("started")
+    grandchild = int(worker.logs().split()[1])
+    worker.socket.close()
+    assert worker.wait_exit() == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while _is_running(grandchild):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_signals_meant_for_the_server_do_not_end_the_worker(start: Start) -> None:

@@ -136,6 +136,8 @@ def _key(key: object, path: str) -> str:
     key = key.value if isinstance(key, enum.Enum) else key
     if isinstance(key, str):
         return key
+    if key is None:
+        return "null"
     if isinstance(key, int | float):
         return str(key).lower() if isinstance(key, bool) else str(key)
     raise TypeError(f"keys of {path} must be text, not {type(key).__name__}")

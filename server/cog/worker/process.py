@@ -8,6 +8,7 @@ import faulthandler
 import inspect
 import os
 import platform
+import signal
 import socket
 import sys
 import threading
@@ -132,11 +133,11 @@ class Process:
                     self._obey(message)
         except OSError:
             # The server is gone without a word; the same as the end of the stream.
-            os._exit(0)
+            _vanish()
         except BaseException as error:
             self._runs.note(None, traceback_text(error))
             self._end(2)
-        os._exit(0)
+        _vanish()
 
     def _obey(self, message: wire.ToWorker) -> None:
         match message:
@@ -150,6 +151,8 @@ class Process:
                     self._runner.cancel(run)
             case wire.Healthcheck():
                 self._health.check(message.nonce)
+            case wire.Ping():
+                self._channel.put(wire.Pong(nonce=message.nonce))
             case wire.Shutdown():
                 if self._runner is None or self._runs.busy:
                     self._end(0)
@@ -170,6 +173,13 @@ def _close_stdin() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+
+
+def _vanish() -> NoReturn:
+    """End, with all that the model has started: there is nobody left who would end it."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def _exit_after(seconds: float, status: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cog._input import FieldInfo
+from cog.input import FieldInfo
 
 if TYPE_CHECKING or sys.version_info >= (3, 11):
     from typing import dataclass_transform

@@ -47,3 +47,9 @@ class BasePredictor(BaseRunner):
 
     Unlike Cog's it does not warn: a project that turns warnings into errors must still import.
     """
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - a handler's own signature
+        """Do as ``predict``, for callers that know the new name only."""
+        if type(self).predict is BasePredictor.predict:
+            return super().run(*args, **kwargs)
+        return self.predict(*args, **kwargs)
