@@ -37,7 +37,7 @@ class Project:
     @property
     def image(self) -> str:
         """The image's name: ``image`` in the config, else ``cog-`` and the folder's name."""
-        return self.config.image.text if self.config.image else default_image(self.root.name)
+        return self.config.name.text if self.config.name else default_image(self.root.name)
 
 
 def default_image(folder: str) -> str:

@@ -74,13 +74,13 @@ class Build:
         """
         _refuse_unsupported(self._options)
         self._config_data = self._read_config()
-        config, problems = examine_config(self._config_data, self._options.filename)
+        config, problems, warnings = examine_config(self._config_data, self._options.filename)
         images = () if problems else self._start_images(config)
         if not problems:
             self._start_reading(config)
         config_file = (self._options.filename, self._config_data)
         project = read_project(config, config_file, self._files.read, known=problems)
-        self._warn(project.warnings)
+        self._warn((*warnings, *project.warnings))
         planned = plan.make_plan(config, project, version=VERSION)
         ignore = ignore_patterns(self._opened.ignore())
         return self._result({each.platform: self._solve(planned, each, ignore) for each in images})

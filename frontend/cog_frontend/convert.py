@@ -28,6 +28,7 @@ from buildkit_llb import (
     mkfile,
     scratch,
     secret,
+    ssh,
 )
 from cog_frontend.errors import Span
 from cog_frontend.image import DEFAULT_PATH
@@ -162,6 +163,8 @@ class _Converter:
             return cache(mount.target, id=name, sharing=sharing)
         if isinstance(mount, model.Secret):
             return secret(mount.target, id=mount.id)
+        if isinstance(mount, model.Ssh):
+            return ssh(id=mount.id)
         return self._files(mount, step)
 
     def _files(self, mount: model.SingleFile | model.Files, step: model.Exec) -> Mount:

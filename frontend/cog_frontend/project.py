@@ -38,7 +38,7 @@ def read_project(
     reader.problems += known
     schema = reader.attempt(reader.schema, _Schema())
     requirements = reader.attempt(reader.requirements, None)
-    reader.commands()
+    reader.sdk()
     if reader.problems:
         raise ProjectError(reader.problems)
     return plan.Project(
@@ -125,18 +125,14 @@ class _Reader:
             self.warnings += found.git
         return found
 
-    def commands(self) -> None:
-        """Say what is surprising about commands."""
-        if self._config.build.pre_install:
-            first, last = (self._config.build.pre_install[index].span for index in (0, -1))
-            self.warnings.append(
-                Problem(
-                    file=self._filename,
-                    message="build.pre_install is deprecated: its commands run after build.run",
-                    hint="move them to the end of build.run",
-                    span=replace(first, end_line=last.end_line, end_column=last.end_column),
-                )
+    def sdk(self) -> None:
+        """Say that a release of Cog's SDK is not what the image gets."""
+        if wanted := self._config.build.sdk_version:
+            message = f"build.sdk_version {wanted.text} has no effect: the image has cogkit's SDK"
+            warning = Problem(
+                file=self._filename, message=message, hint="remove it", span=wanted.span
             )
+            self.warnings.append(warning)
 
     def _must_exist(self, located: Located, path: str) -> None:
         if self._read(path) is None:

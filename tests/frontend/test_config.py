@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cog_frontend.config import Config, config_keys, examine_config, read_config
+from cog_frontend.config import (
+    Config,
+    SecretMount,
+    SshMount,
+    config_keys,
+    examine_config,
+    read_config,
+)
+from cog_frontend.config.keys import NOT_YET
 from cog_frontend.errors import ProjectError
 
 
@@ -46,7 +54,7 @@ environment:
     assert config.build.python_requirements is not None
     assert [package.text for package in config.build.system_packages] == ["ffmpeg", "libgl1"]
     assert [command.text for command in config.build.run] == ["echo one", "echo two"]
-    assert config.build.run[1].mounts[0].target == "/run/token"
+    assert config.build.run[1].mounts == (SecretMount("token", "/run/token"),)
     assert config.predictor is not None
     assert config.predictor.text == "predict.py:Predictor"
     assert config.concurrency is not None
@@ -102,7 +110,7 @@ build:
         ("build: {python_requirements: /r.txt}", "is outside the project folder"),
         ("predict: ../p.py:P", "is outside the project folder"),
         ("build: {python_version: three}", "must include major and minor version"),
-        ("build: {python_version: 2.7}", "Python 2.7 is not supported"),
+        ("build: {python_version: 2.7}", "'2.7' is not a supported Python"),
         ("concurrency: {max: 0}", "must be a whole number of at least 1"),
         ("concurrency: {}", "concurrency.max is missing"),
         ("environment: [1A=x]", "must be in the form NAME=value"),
@@ -113,8 +121,61 @@ build:
             "build: {python_requirements: r.txt, python_packages: [a]}",
             "only one of python_packages",
         ),
-        ("weights: [a]", "weights is not supported by this version"),
-        ("build: {cuda: '12.1'}", "build.cuda is not supported by this version"),
+        ("build: {run: [{command: }]}", "build.run[0].command is missing"),
+        ("build: {run: [{command: x, mounts: [{type: bind}]}]}", "must be 'secret' or 'ssh', not"),
+        ("build: {run: [{command: x, mounts: [{}]}]}", "build.run[0].mounts[0].type is missing"),
+        ("build: {run: [{command: x, mounts: [a]}]}", "mounts[0] must be a mapping"),
+        ("build: {run: [[a]]}", "build.run[0] must be text, not a list or mapping"),
+        ("build: {python_packages: ['']}", "build.python_packages[0] must not be empty"),
+        ("build: {gpu: 'true'}", "build.gpu must be true or false, not 'true'"),
+        ("build: {sdk_version: 0.15.9}", "minimum required version 0.16.0"),
+        ("build: {sdk_version: newest}", "is neither 'prerelease' nor a version"),
+        ("build: {cuda: 10.2}", "of CUDA 11 or later"),
+        ("build: {cuda: 12}", "must include major and minor version"),
+        ("build: {cudnn: new}", "is not a version of cuDNN"),
+        ("build: {labels: [a=b]}", "build.labels must be a mapping of names"),
+        ("build: {labels: {run.cog.version: 1}}", "'run.cog.version' is not a label that can be"),
+        ("build: {labels: {a: [b]}}", "build.labels.a must be text"),
+        ("build: {base: 'a b'}", "'a b' is not the name of an image"),
+        ("build: {platforms: [windows/amd64]}", "'windows/amd64' is not a platform"),
+        ("build: {platforms: [linux/arm64, linux/arm64]}", "'linux/arm64' is set twice"),
+        ("build: {user: A}", "build.user: 'A' is not a user"),
+        ("build: {ssh: 'a b'}", "is not the id of a build secret"),
+        ("build: {copy: [../x]}", "'../x' is outside the project folder"),
+        ("build: {copy: [{source: x, target: y}]}", "must be a folder that starts with '/'"),
+        ("build: {copy: [a, a]}", "'/src/a' is set twice, first: line 1"),
+        (
+            "build: {python_index: ['https://a:b@c/simple']}",
+            "credentials belong into a build secret",
+        ),
+        ("build: {python_index: [{name: a}]}", "build.python_index[0].url is missing"),
+        ("build: {python_index: [{url: 'https://c', name: A}]}", "is not a name of an index"),
+        ("build: {lock: /pylock.toml}", "'/pylock.toml' is outside the project folder"),
+        ("build: {cache: none}", "build.cache must be 'mount' or 'state', not 'none'"),
+        ("build: {compression: xz}", "build.compression must be 'gzip' or 'zstd'"),
+        ("model: me", "must be a repository with its registry"),
+        ("model: r8.im/me/model:1", "without a tag or digest"),
+        ("model: r8.im/me/model\nimage: a", "only one of image or model can be set"),
+        ("weights: [a]", "weights[0] must be a mapping of keys"),
+        ("weights: [{target: /w}]", "weights[0].source is missing"),
+        ("weights: [{source: w}]", "weights[0].target is missing"),
+        ("weights: [{target: /, source: w}]", "must be a folder that starts with '/'"),
+        ("weights: [{target: /w, source: []}]", "weights[0].source must not be empty"),
+        ("weights: [{target: /w, source: 'https://h/f'}]", "a download needs its checksum"),
+        ("weights: [{target: /w, source: {uri: 'https://h/f'}}]", "a download needs its checksum"),
+        ("weights: [{target: /w, source: 'https://h/'}]", "not a place that weights can come from"),
+        ("weights: [{target: /w, source: 'hf://a/b@main'}]", "hf://owner/name@COMMIT"),
+        (
+            "weights: [{target: /w, source: 'file:///etc'}]",
+            "not a place that weights can come from",
+        ),
+        ("weights: [{target: /w, source: ../w}]", "not a place that weights can come from"),
+        ("weights: [{target: /w, source: {uri: w, include: ['!x']}}]", "'!x' is not a pattern"),
+        ("weights: [{target: /w, source: a}, {target: /w/b, source: b}]", "overlap"),
+        (
+            "weights: [{name: n, target: /w, source: a}, {name: n, target: /v, source: b}]",
+            "'n' is set twice",
+        ),
         ("a: [", "invalid YAML"),
         ("a: 1\na: 2", "key 'a' stands twice (first: line 1)"),
         ("a: &x [*x]", "an alias points back at its own parent"),
@@ -154,7 +215,7 @@ def test_forms_of_a_system_package(name: str) -> None:
 
 
 def test_what_is_wrong_is_not_in_the_config_that_can_be_used() -> None:
-    config, problems = examine_config(b"predict: p\ntrain: t.py:t\nbuild: {python_version: 2}\n")
+    config, problems, _ = examine_config(b"predict: p\ntrain: t.py:t\nbuild: {python_version: 2}\n")
     assert len(problems) == 2
     assert (config.predict, config.build.python_version) == (None, None)
     assert config.train is not None
@@ -186,3 +247,90 @@ def test_any_bytes_give_a_config_or_problems(data: bytes) -> None:
         read_config(data)
     except ProjectError as error:
         assert error.problems
+
+
+def test_a_key_that_no_build_acts_on_yet_is_said() -> None:
+    for key in sorted(NOT_YET):
+        section, _, name = key.rpartition(".")
+        found = problems(f"{section}: {{{name}: }}\n" if section else f"{name}:\n")
+        assert found == [f"cog.yaml:1:{9 if section else 1}: {key} is not supported yet by this"
+                         " version of cogkit"]  # fmt: skip
+
+
+def test_the_keys_beyond_cogs_own_are_read() -> None:
+    config, _, _ = examine_config(
+        b"""\
+build:
+  cuda: 12.10
+  cudnn: 9
+  base: registry.example.com:5000/python:3.12@sha256:%s
+  python_index:
+    - https://one.example.com/simple
+    - {name: company, url: https://two.example.com/simple/, secret: token, default: true}
+  lock: locks/pylock.toml
+  ssh: default
+  platforms: [linux/amd64, linux/arm/v7]
+  user: 1000:1000
+  labels: {org.example.team: vision, version: 3}
+  copy: [setup.sh, {source: vendor, target: /opt/vendor}]
+  cache: state
+  compression: zstd
+  run:
+    - {command: "a\\nb", mounts: [{type: ssh}, {type: ssh, id: deploy}]}
+model: registry.example.com/me/model
+weights:
+  - {name: base, target: /weights/base, source: hf://me/model@%s}
+  - target: /src/checkpoints
+    source:
+      - file://./checkpoints
+      - {uri: https://example.com/a/b.bin, checksum: sha256:%s, include: ["*.bin"]}
+"""
+        % (b"a" * 64, b"b" * 40, b"c" * 64)
+    )
+    build = config.build
+    assert build.cuda is not None
+    assert build.cuda.text == "12.10"
+    assert [(index.url.text, index.default) for index in build.python_index] == [
+        ("https://one.example.com/simple", False),
+        ("https://two.example.com/simple/", True),
+    ]
+    assert [(entry.source, entry.target) for entry in build.copy] == [
+        ("setup.sh", "/src/setup.sh"),
+        ("vendor", "/opt/vendor"),
+    ]
+    assert build.user is not None
+    assert build.user.text == "1000:1000"
+    assert [(name.text, value.text) for name, value in build.labels] == [
+        ("org.example.team", "vision"),
+        ("version", "3"),
+    ]
+    assert build.run[0].mounts == (SshMount("default"), SshMount("deploy"))
+    assert build.run[0].text == "a\nb"
+    assert config.name is not None
+    assert config.name.text == "registry.example.com/me/model"
+    assert [len(weight.source) for weight in config.weights] == [1, 2]
+    assert config.weights[1].source[1].include[0].text == "*.bin"
+
+
+def test_deprecated_keys_are_said_at_their_lines() -> None:
+    _, problems, warnings = examine_config(b"""\
+build:
+  python_packages: [six]
+  pre_install: [a]
+predict: a.py:A
+concurrency: {max: 2}
+""")
+    assert not problems
+    assert list(map(str, warnings)) == [
+        'cog.yaml:2:3: deprecated field "build.python_packages"'
+        ' (use "python_requirements" instead)',
+        'cog.yaml:3:3: deprecated field "build.pre_install"'
+        " (its commands run after those of build.run: move them to its end)",
+        'cog.yaml:4:1: deprecated field "predict" (use "run" instead)',
+        'cog.yaml:5:1: deprecated field "concurrency" (use "@cog.concurrent(max=N)" instead)',
+    ]
+
+
+@pytest.mark.parametrize("version", ["0.16", "0.16.1", "v1.0", "0.22.0rc1", "prerelease", "10.0"])
+def test_versions_of_the_sdk(version: str) -> None:
+    assert read(f"build: {{sdk_version: {version}}}").build.sdk_version is not None

@@ -112,12 +112,13 @@ def test_warnings_are_shown_at_their_lines_and_stop_nothing() -> None:
     bridge = frontend(files)
     assert bridge.result.ref.id
     assert [each.short.decode() for each in bridge.warnings] == [
+        'cog.yaml:3:3: deprecated field "build.pre_install"'
+        " (its commands run after those of build.run: move them to its end)",
+        'cog.yaml:4:1: deprecated field "predict" (use "run" instead)',
         "r.txt:2:1: cog is left out: the image brings its own SDK (remove the line)",
         "r.txt:3:1: git+https://e.com/x needs git (add git to build.system_packages)",
-        "cog.yaml:3:17: build.pre_install is deprecated: its commands run after build.run"
-        " (move them to the end of build.run)",
     ]
-    first = bridge.warnings[0]
+    first = bridge.warnings[2]
     assert (first.info.filename, first.info.data) == ("r.txt", files["r.txt"])
     assert first.ranges[0].start.line == 2
     assert first.digest == bridge.solves[0].definition.head
@@ -129,10 +130,13 @@ def test_a_daemon_that_fails_to_warn_builds_all_the_same() -> None:
     assert bridge.result.ref.id
 
 
-@pytest.mark.parametrize("key", ["predict", "run"])
-def test_no_name_of_the_predictor_is_warned_about(key: str) -> None:
-    config = f"{key}: predict.py:Predictor\n".encode()
-    assert not frontend({**GOOD, "cog.yaml": config}).warnings
+def test_a_wish_for_another_sdk_is_a_warning() -> None:
+    config = b"build: {sdk_version: 0.17.0}\nrun: predict.py:Predictor\n"
+    (warning,) = frontend({**GOOD, "cog.yaml": config}).warnings
+    assert warning.short.decode() == (
+        "cog.yaml:1:22: build.sdk_version 0.17.0 has no effect: the image has cogkit's SDK"
+        " (remove it)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,22 @@
 """cog.yaml -> Config: `read_config` is the one way in."""
 
+from cog_frontend.config.keys import config_keys
 from cog_frontend.config.model import (
     SUPPORTED_PYTHONS,
     Build,
     Command,
     Concurrency,
     Config,
+    CopyEntry,
+    Index,
     Located,
     SecretMount,
+    SshMount,
     Variable,
-    config_keys,
+    Weight,
+    WeightSource,
 )
-from cog_frontend.config.reader import examine_config, is_inside, read_config
+from cog_frontend.config.reader import Examined, examine_config, is_inside, read_config
 
 __all__ = [
     "SUPPORTED_PYTHONS",
@@ -19,9 +24,15 @@ __all__ = [
     "Command",
     "Concurrency",
     "Config",
+    "CopyEntry",
+    "Examined",
+    "Index",
     "Located",
     "SecretMount",
+    "SshMount",
     "Variable",
+    "Weight",
+    "WeightSource",
     "config_keys",
     "examine_config",
     "is_inside",

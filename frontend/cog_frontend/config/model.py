@@ -1,11 +1,11 @@
 """cog.yaml as values: text is judged once, by the reader; inside there are no dicts.
 
-Keys and rules are those of Cog's cog.yaml.
+Keys and rules are those of Cog's cog.yaml, and the keys that its users asked for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 
 from cog_frontend.errors import Span
 
@@ -30,12 +30,19 @@ class SecretMount:
 
 
 @dataclass(frozen=True, slots=True)
+class SshMount:
+    """An agent of ``docker build --ssh`` that one command may use."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
-    """One entry of ``build.run``: a line for ``/bin/sh -c`` and the secrets it may read."""
+    """One entry of ``build.run``: lines for ``/bin/sh -c`` and what they may read."""
 
     text: str
     span: Span
-    mounts: tuple[SecretMount, ...] = ()
+    mounts: tuple[SecretMount | SshMount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,30 @@ class Variable:
 
     name: str
     value: str
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A Python package index; ``secret`` is the id of the build secret with its credentials.
+
+    The ``default`` one takes the place of PyPI; the others are searched before it, in order.
+    """
+
+    url: Located
+    name: Located | None = None
+    secret: Located | None = None
+    default: bool = False
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyEntry:
+    """A file or folder of the project that stands at ``target`` before ``build.run``."""
+
+    source: str
+    target: str
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +84,23 @@ class Build:
     python_version: Located | None = None
     python_requirements: Located | None = None
     python_packages: tuple[Located, ...] = ()
+    python_index: tuple[Index, ...] = ()
+    lock: Located | None = None
     system_packages: tuple[Located, ...] = ()
+    copy: tuple[CopyEntry, ...] = ()
     run: tuple[Command, ...] = ()
     pre_install: tuple[Command, ...] = ()
+    ssh: Located | None = None
     gpu: bool = False
+    cuda: Located | None = None
+    cudnn: Located | None = None
+    sdk_version: Located | None = None
+    base: Located | None = None
+    platforms: tuple[Located, ...] = ()
+    user: Located | None = None
+    labels: tuple[tuple[Located, Located], ...] = ()
+    cache: Located | None = None
+    compression: Located | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +108,29 @@ class Concurrency:
     """The ``concurrency`` section: how many predictions a worker may run at once."""
 
     max: int = 1
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightSource:
+    """Where weights come from: a path of the project, ``http(s)://`` or ``hf://``.
+
+    ``checksum`` is ``sha256:`` and 64 digits; patterns choose files of a folder or a repository.
+    """
+
+    uri: Located
+    checksum: Located | None = None
+    include: tuple[Located, ...] = ()
+    exclude: tuple[Located, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One entry of ``weights``: files that stand under ``target`` in the image."""
+
+    target: Located
+    source: tuple[WeightSource, ...]
+    name: Located | None = None
     span: Span | None = None
 
 
@@ -76,13 +143,20 @@ class Config:
     predict: Located | None = None
     train: Located | None = None
     image: Located | None = None
+    model: Located | None = None
     concurrency: Concurrency | None = None
     environment: tuple[Variable, ...] = ()
+    weights: tuple[Weight, ...] = ()
 
     @property
     def predictor(self) -> Located | None:
         """The reference ``file.py:Name`` of what predicts, under either name of the key."""
         return self.run or self.predict
+
+    @property
+    def name(self) -> Located | None:
+        """What the image is called, under either name of the key."""
+        return self.image or self.model
 
     @property
     def python(self) -> str:
@@ -93,9 +167,3 @@ class Config:
     def python_minor(self) -> str:
         """The Python to build for without its patch release."""
         return ".".join(self.python.split(".")[:2])
-
-
-def config_keys() -> frozenset[str]:
-    """Every key cog.yaml may hold, dotted: what the documentation must describe."""
-    top = {field.name for field in fields(Config)} - {"build", "concurrency"}
-    return frozenset(top | {f"build.{field.name}" for field in fields(Build)} | {"concurrency.max"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from cog_frontend.config import Command, Config
+from cog_frontend.config import Command, Config, SecretMount, SshMount
 from cog_frontend.errors import Problem, Span
 from cog_frontend.plan import layout, python, system
 from cog_frontend.plan.model import (
@@ -15,8 +15,10 @@ from cog_frontend.plan.model import (
     File,
     ImageSettings,
     Layer,
+    Mount,
     Plan,
     Secret,
+    Ssh,
     Write,
 )
 from cog_frontend.plan.requirements import Requirements
@@ -101,13 +103,19 @@ def _run_layer(config: Config, needs: tuple[str, ...]) -> Layer | None:
             args=("/bin/sh", "-c", command.text),
             title=f"[run {number}/{len(commands)}] {_first_line(command.text)}",
             span=command.span,
-            mounts=tuple(Secret(target=mount.target, id=mount.id) for mount in command.mounts),
+            mounts=tuple(map(_mount, command.mounts)),
             env=(("VIRTUAL_ENV", layout.VENV), *_user_env(config)),
             path=(layout.VENV_BIN,),
         )
         for number, command in enumerate(commands, 1)
     )
     return Layer(name="run", steps=steps, needs=needs)
+
+
+def _mount(mount: SecretMount | SshMount) -> Mount:
+    if isinstance(mount, SshMount):
+        return Ssh(id=mount.id)
+    return Secret(target=mount.target, id=mount.id)
 
 
 def _commands(config: Config) -> tuple[Command, ...]:
@@ -185,6 +193,7 @@ def _runtime_env(config: Config, project: Project) -> tuple[tuple[str, str], ...
 
 def _labels(config: Config, project: Project, version: str) -> tuple[tuple[str, str], ...]:
     return (
+        *((name.text, value.text) for name, value in config.build.labels),
         ("run.cog.config", json.dumps(effective_config(config, project), separators=(",", ":"))),
         ("run.cog.has_init", "true"),
         ("run.cog.openapi_schema", project.schema),
@@ -200,6 +209,8 @@ def effective_config(config: Config, project: Project) -> dict[str, object]:
     build: dict[str, object] = {"gpu": config.build.gpu, "python_version": config.python}
     if config.build.python_requirements:
         build["python_requirements"] = config.build.python_requirements.text
+    if config.build.sdk_version:
+        build["sdk_version"] = config.build.sdk_version.text
     if config.build.python_packages:
         build["python_packages"] = [package.text for package in config.build.python_packages]
     if config.build.system_packages:
@@ -211,6 +222,7 @@ def effective_config(config: Config, project: Project) -> dict[str, object]:
         ("predict", config.predictor),
         ("train", config.train),
         ("image", config.image),
+        ("model", config.model),
     ):
         if value:
             effective[key] = value.text

@@ -61,7 +61,14 @@ class Secret:
     id: str
 
 
-Mount = Bind | SingleFile | Files | Cache | Secret
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ssh:
+    """An SSH agent of the client; a command finds its first one in SSH_AUTH_SOCK."""
+
+    id: str
+
+
+Mount = Bind | SingleFile | Files | Cache | Secret | Ssh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
