@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend
 
-.PHONY: help setup demo test check unit integration golden proto engine-up engine-down image bench
+.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -45,6 +45,9 @@ golden: setup ## rewrite the golden files
 proto: setup ## regenerate the protobuf stubs
 	$(PROTO) --python_out=llb --pyi_out=llb llb/buildkit_llb/pb/*.proto
 	$(PROTO) --python_out=frontend --pyi_out=frontend frontend/cog_frontend/gateway/pb/*.proto
+
+compat: setup ## regenerate the compatibility tables from the package index
+	$(BIN)/python -m tools.update_compat
 
 engine-up: setup ## start a Docker Engine and a registry where none is reachable (SUITE=, STORE=)
 	$(BIN)/python -m integration.engine up --suite $(SUITE) --store $(STORE)
