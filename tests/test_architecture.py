@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "frontend/cog_frontend/schema": {"cog_frontend.schema", "cog_frontend.errors"},
     "frontend/cog_frontend/plan": {
         "cog_frontend.plan", "cog_frontend.config", "cog_frontend.errors", "cog_compat",
+        "packaging",
     },
     "frontend/cog_frontend/rpc": {"cog_frontend.rpc", *H2},
     "frontend/cog_frontend/gateway": {

@@ -32,11 +32,22 @@ from cog_frontend.images import (
     resolved_toolbox,
     start_images,
 )
+from cog_frontend.locking import Locking
 from cog_frontend.options import ARG_CACHE_NAMESPACE, Options
 from cog_frontend.project import read_project
 from cog_frontend.version import VERSION
 
 _NO_CONFIG = "create it with `cog init`, or name it with -f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Started:
+    """One platform's build, once its base is known; its plan waits for the packages."""
+
+    images: Images
+    base: ResolvedImage
+    around: Surroundings
+    plan: Pending[plan.Plan]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +92,9 @@ class Build:
         config_file = (self._options.filename, self._config_data)
         project = read_project(config, config_file, self._files.read, known=problems)
         self._warn((*warnings, *project.warnings))
-        planned = plan.make_plan(config, project, version=VERSION)
         ignore = ignore_patterns(self._opened.ignore())
-        return self._result({each.platform: self._solve(planned, each, ignore) for each in images})
+        builds = [self._start(config, project, each, ignore) for each in images]
+        return self._result({each.images.platform: self._solve(each) for each in builds})
 
     def _read_config(self) -> bytes:
         name = self._options.filename
@@ -128,26 +139,50 @@ class Build:
             raise FrontendError("the daemon names no platform it builds for; pass --platform")
         return (capabilities.default_platform,)
 
-    def _solve(
-        self,
-        planned: plan.Plan,
-        images: Images,
-        ignore: tuple[str, ...],
-    ) -> _Solved:
-        """Start the solve of one platform's image."""
+    def _start(
+        self, config: Config, project: plan.Project, images: Images, ignore: tuple[str, ...]
+    ) -> _Started:
+        """Start what one platform's layers have to be known from."""
+
+        def planner(project: plan.Project) -> plan.Plan:
+            return plan.make_plan(config, project, version=VERSION)
+
+        def solve(state: llb.State, *, run: bool) -> Pending[Ref | None]:
+            return self._start_solve(state, images.platform, run=run)
+
+        first = planner(project)
+        base = resolved_base(images, first.base, self._options.filename)
+        around = self._surroundings(first, images, base, ignore)
         platform = images.platform
-        base = resolved_base(images, planned.base, self._options.filename)
-        surroundings = self._surroundings(planned, images, base, ignore)
-        definition = llb.marshal(convert(planned, surroundings), platform=platform)
-        ref = self._bridge.start_solve(
-            definition,
+        locking = Locking(
+            bridge=self._bridge,
+            project=project,
+            target=plan.target(config.python_minor, platform.architecture, platform.variant),
+            around=around,
+            planner=planner,
+            solve=solve,
+        )
+        return _Started(images=images, base=base, around=around, plan=locking.start())
+
+    def _solve(self, started: _Started) -> _Solved:
+        """Start the solve of one platform's image."""
+        planned, platform = started.plan.result(), started.images.platform
+        ref = self._start_solve(convert(planned, started.around), platform)
+        labels = dict(self._options.labels)
+        config = image_config(started.base.config, planned.image, platform, labels)
+        return _Solved(ref=ref, config=config, base_config=started.base.config)
+
+    def _start_solve(
+        self, state: llb.State, platform: llb.Platform, *, run: bool = False
+    ) -> Pending[Ref | None]:
+        return self._bridge.start_solve(
+            llb.marshal(state, platform=platform),
             cache_imports=[
                 CacheImport(cache.type, dict(cache.attributes))
                 for cache in self._options.cache_imports
             ],
+            evaluate=run,
         )
-        config = image_config(base.config, planned.image, platform, dict(self._options.labels))
-        return _Solved(ref=ref, config=config, base_config=base.config)
 
     def _surroundings(
         self,
@@ -174,6 +209,7 @@ class Build:
             no_cache_layers=options.no_cache_layers,
             sandbox=options.sandbox,
             cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
+            base_key=base.pinned,
             prefix=prefix,
         )
 

@@ -10,6 +10,7 @@ import posixpath
 from dataclasses import dataclass, field, replace
 
 from buildkit_llb import (
+    Exec,
     FileAction,
     Location,
     Metadata,
@@ -41,7 +42,8 @@ class Surroundings:
     """What a plan is built from and how: the states and choices that are not in the plan.
 
     ``base`` carries the base image's environment; ``project`` is the whole build context and
-    ``inputs`` a narrow view of it for single files; ``source`` is the config file for locations.
+    ``inputs`` a narrow view of it for single files; ``source`` is the config file for locations;
+    ``base_key`` tells base images apart.
     """
 
     base: State
@@ -54,12 +56,18 @@ class Surroundings:
     no_cache: bool = False
     no_cache_layers: frozenset[str] = frozenset()
     cache_namespace: str = ""
+    base_key: str = ""
     prefix: str = ""
 
 
 def convert(plan: model.Plan, around: Surroundings) -> State:
     """Return the image's filesystem as a graph."""
     return _Converter(plan, around).image()
+
+
+def convert_layer(plan: model.Plan, around: Surroundings, name: str) -> State:
+    """Return one layer's own tree; a layer that changes what it stands on, with all of that."""
+    return _Converter(plan, around).built(plan.layer(name))
 
 
 @dataclass
@@ -70,32 +78,35 @@ class _Converter:
     _starts: dict[str, State] = field(default_factory=dict)
 
     def image(self) -> State:
-        return self._merged() if self.around.can_merge else self._chained()
+        if not self.around.can_merge:
+            return self._stacked(self.plan.layers)
+        return self._merged(self.plan.layers, "[image] join the layers")
 
-    def _chained(self) -> State:
-        state = self.around.base
-        for layer in self.plan.layers:
-            state = self._apply(layer, state)
-        return state
-
-    def _merged(self) -> State:
-        for layer in self.plan.layers:
-            self._starts[layer.name] = self._start(layer)
-            self._built[layer.name] = self._apply(layer, self._starts[layer.name])
-        return self._join(self.plan.layers, "[image] join the layers")
+    def built(self, layer: model.Layer) -> State:
+        """What the steps of a layer end with."""
+        if layer.name not in self._built:
+            self._built[layer.name] = self._apply(layer, self._start(layer))
+        return self._built[layer.name]
 
     def _start(self, layer: model.Layer) -> State:
+        """What a layer stands on: the base and what it needs, or nothing."""
+        if layer.name not in self._starts:
+            self._starts[layer.name] = self._started(layer)
+        return self._starts[layer.name]
+
+    def _started(self, layer: model.Layer) -> State:
         if not layer.executes:
             return scratch()
         needed = self.plan.needed_by(layer)
-        if not needed:
-            return self.around.base
-        if len(needed) == 1:
-            return self._built[needed[0].name]
+        if not self.around.can_merge:
+            return self._stacked(needed)
+        if len(needed) == 1 and not _is_apart(needed[0]):
+            return self.built(needed[0])
         titles = " and ".join(other.name for other in needed)
-        return self._join(needed, f"[{layer.name}] join {titles}")
+        return self._merged(needed, f"[{layer.name}] join {titles}")
 
-    def _join(self, layers: tuple[model.Layer, ...], title: str) -> State:
+    def _merged(self, layers: tuple[model.Layer, ...], title: str) -> State:
+        """The base with layers over it, each as it is on its own."""
         base = self.around.base
         joined = merge([base, *map(self._own, layers)], metadata=self._metadata(title, None))
         # A merge has no environment of its own: commands on it run as on the base.
@@ -103,19 +114,32 @@ class _Converter:
 
     def _own(self, layer: model.Layer) -> State:
         """What a layer itself adds, without what it stands on."""
-        built = self._built[layer.name]
-        if not layer.executes:
-            return built
+        if _is_apart(layer):
+            return self.built(layer)
         title = f"[{layer.name}] take what changed"
-        return diff(self._starts[layer.name], built, metadata=self._metadata(title, None))
+        start, built = self._start(layer), self.built(layer)
+        return diff(start, built, metadata=self._metadata(title, None))
 
-    def _apply(self, layer: model.Layer, state: State) -> State:
-        again = self.around.no_cache or layer.name in self.around.no_cache_layers
-        for step in layer.steps:
-            state = self._step(step, state, again=again)
+    def _stacked(self, layers: tuple[model.Layer, ...]) -> State:
+        """The base with layers one on the other: what is made apart is copied."""
+        state = self.around.base
+        for layer in layers:
+            if layer.made:
+                action = copy(self.built(layer), "/", "/", contents_only=True)
+                metadata = self._metadata(f"[{layer.name}] add to the image", None)
+                state = state.file(action, metadata=metadata)
+            else:
+                state = self._apply(layer, state)
         return state
 
-    def _step(self, step: model.Step, state: State, *, again: bool) -> State:
+    def _apply(self, layer: model.Layer, state: State) -> State:
+        stage = layer.name.partition("/")[0]
+        again = self.around.no_cache or stage in self.around.no_cache_layers
+        for step in layer.steps:
+            state = self._step(step, state, layer, again=again)
+        return state
+
+    def _step(self, step: model.Step, state: State, layer: model.Layer, *, again: bool) -> State:
         metadata = self._metadata(step.title, step.span)
         if isinstance(step, model.Write):
             return state.file(*_write(step.files), metadata=metadata)
@@ -130,9 +154,12 @@ class _Converter:
                 follow_symlink=True,
             )
             return state.file(action, metadata=metadata)
-        return self._exec(step, state, again=again)
+        ran = self._exec(step, state, layer.made, again=again)
+        if layer.made:
+            return ran.output(layer.made)
+        return replace(state, output=ran.root.output)
 
-    def _exec(self, step: model.Exec, state: State, *, again: bool) -> State:
+    def _exec(self, step: model.Exec, state: State, made: str, *, again: bool) -> Exec:
         running = state.with_cwd(step.cwd)
         for name, value in step.env:
             running = running.with_env(name, value)
@@ -140,9 +167,12 @@ class _Converter:
             path = dict(state.env).get("PATH", DEFAULT_PATH)
             running = running.with_env("PATH", ":".join((*step.path, path)))
         sandbox = self.around.sandbox
-        ran = running.run(
+        mounts = [*(self._mount(mount, step) for mount in step.mounts), *sandbox.mounts]
+        if made:
+            mounts.append(bind(made, scratch(), readonly=False))
+        return running.run(
             step.args,
-            mounts=[*(self._mount(mount, step) for mount in step.mounts), *sandbox.mounts],
+            mounts=mounts,
             network=sandbox.network,
             proxy=sandbox.proxy,
             extra_hosts=sandbox.hosts,
@@ -150,19 +180,18 @@ class _Converter:
             hostname=sandbox.hostname,
             cgroup_parent=sandbox.cgroup_parent,
             metadata=self._metadata(step.title, step.span, ignore_cache=again),
-        ).root
-        return replace(state, output=ran.output)
+        )
 
     def _mount(self, mount: model.Mount, step: model.Exec) -> Mount:
         if isinstance(mount, model.Bind):
             return bind(mount.target, self.around.toolbox, selector=mount.path, readonly=True)
         if isinstance(mount, model.Cache):
             sharing = Sharing.LOCKED if mount.locked else Sharing.SHARED
-            namespace = self.around.cache_namespace
-            name = f"{namespace}/{mount.id}" if namespace else mount.id
-            return cache(mount.target, id=name, sharing=sharing)
+            base = self.around.base_key if mount.per_base else ""
+            parts = (self.around.cache_namespace, mount.id, base)
+            return cache(mount.target, id="/".join(filter(None, parts)), sharing=sharing)
         if isinstance(mount, model.Secret):
-            return secret(mount.target, id=mount.id)
+            return secret(mount.target, id=mount.id, optional=mount.optional)
         if isinstance(mount, model.Ssh):
             return ssh(id=mount.id)
         return self._files(mount, step)
@@ -184,6 +213,11 @@ class _Converter:
             ignore_cache=ignore_cache,
             locations=location(self.around.source, span),
         )
+
+
+def _is_apart(layer: model.Layer) -> bool:
+    """Whether the layer is a tree of its own, and no change to what it stands on."""
+    return bool(layer.made) or not layer.executes
 
 
 def location(source: SourceInfo, span: Span | None) -> tuple[Location, ...]:

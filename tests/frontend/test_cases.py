@@ -6,7 +6,8 @@ The graphs are golden text with inputs by number: a digest would change everythi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,21 +16,27 @@ from buildkit_llb import Platform, State, dump, load, marshal
 from cog_frontend import plan
 from cog_frontend.config import SUPPORTED_PYTHONS, read_config
 from cog_frontend.gateway import Bridge
+from cog_frontend.plan import layout
 from cog_frontend.project import read_project
 from cog_frontend.rpc import RpcError
 from cog_frontend.session import serve
 from cog_frontend.version import VERSION
 from tests.fakes.bridge import FakeBridge, FakeImage
 from tests.fakes.caps import GRAPHDRIVER, MODERN, Abilities
+from tests.fakes.solver import Run, Runner
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/cog.yaml"))
 BASE = FakeImage(config={"config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]}})
 TOOLBOX = FakeImage(
     config={"config": {}},
-    files={f"runtime/3.{minor}/serve.py": b"" for minor in range(10, 15)},
+    files={"bin/uv": b"", **{f"runtime/3.{minor}/serve.py": b"" for minor in range(10, 15)}},
 )
 SOURCE = "registry.example.com/cogkit/frontend:1"
 Golden = Callable[[Path, str], None]
+
+# What uv answers for the requirements of a case.
+RESOLVED = "resolved.toml"
+NO_PACKAGES = b'lock-version = "1.0"\n'
 
 LINUX = Platform(os="linux", architecture="amd64")
 
@@ -38,17 +45,33 @@ def project_files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "expected" not in path.parts
+        if path.is_file() and "expected" not in path.parts and path.name != RESOLVED
     }
 
 
-def frontend(
+def resolver(lock: bytes) -> Runner:
+    """What commands leave in a build whose packages resolve to ``lock``."""
+
+    def run(run: Run) -> Mapping[str, bytes]:
+        made = f"{layout.BUILD_MADE}{layout.LOCK}"
+        return {made: lock} if made in run.args else {}
+
+    return run
+
+
+def resolved(case: Path) -> bytes:
+    file = case / RESOLVED
+    return file.read_bytes() if file.exists() else NO_PACKAGES
+
+
+def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test may set
     files: dict[str, bytes],
     options: dict[str, str] | None = None,
     *,
     caps: Abilities = MODERN,
     filename: str = "cog.yaml",
     fail: dict[str, RpcError] | None = None,
+    runner: Runner | None = None,
 ) -> FakeBridge:
     """Run the frontend as the daemon would and return what the daemon saw."""
     images = {
@@ -65,6 +88,7 @@ def frontend(
         images={**images, **toolboxes},
         caps=caps,
         fail=fail,
+        runner=runner or resolver(NO_PACKAGES),
     )
     given = {"filename": filename, "source": SOURCE, **(options or {})}
     environment = {
@@ -84,9 +108,12 @@ def test_case(case: Path, golden: Golden) -> None:
     files = project_files(case)
     config = read_config(files["cog.yaml"])
     project = read_project(config, ("cog.yaml", files["cog.yaml"]), files.get)
+    if project.requirements:
+        lock = plan.read_lock(resolved(case), plan.target("3.11", "amd64"), file=RESOLVED)
+        project = replace(project, lock=lock)
     planned = plan.make_plan(config, project, version=VERSION)
     golden(case / "expected/plan.json", plan.plan_json(planned).replace(VERSION, "VERSION"))
-    bridge = frontend(files)
+    bridge = frontend(files, runner=resolver(resolved(case)))
     golden(case / "expected/llb.txt", graph(bridge))
     image = json.loads(bridge.result.metadata["containerimage.config"])
     shown = json.dumps(image, indent=2, sort_keys=True).replace(VERSION, "VERSION")
@@ -95,7 +122,8 @@ def test_case(case: Path, golden: Golden) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 def test_without_merge_the_same_layers_become_a_chain(case: Path, golden: Golden) -> None:
-    bridge = frontend(project_files(case), caps=GRAPHDRIVER)
+    runner = resolver(resolved(case))
+    bridge = frontend(project_files(case), caps=GRAPHDRIVER, runner=runner)
     text = graph(bridge)
     golden(case / "expected/llb-chain.txt", text)
     assert "needs mergeop" not in text

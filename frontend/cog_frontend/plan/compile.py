@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cog_frontend.config import Command, Config, SecretMount, SshMount
 from cog_frontend.errors import Problem, Span
-from cog_frontend.plan import layout, python, system
+from cog_frontend.plan import layout, packages, python, system
+from cog_frontend.plan.lock import Lock
 from cog_frontend.plan.model import (
     Base,
     Copy,
@@ -23,6 +24,9 @@ from cog_frontend.plan.model import (
 )
 from cog_frontend.plan.requirements import Requirements
 
+# Layers that no package has a part in.
+BEFORE_PACKAGES = (python.VENV, system.NAME)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
@@ -30,24 +34,30 @@ class Project:
 
     ``schema`` is the OpenAPI document of the predictor (compact JSON; empty: no predictor),
     ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config.
-    ``warnings`` are for the user to read and stop nothing.
+    ``lock`` says which packages the requirements mean, once that is known; ``system_first``: it is
+    worked out where the system packages are. ``warnings`` are for the user and stop nothing.
     """
 
     config_file: tuple[str, bytes]
     schema: str = ""
     concurrency: int | None = None
     requirements: Requirements | None = None
+    lock: Lock | None = None
+    system_first: bool = False
     warnings: tuple[Problem, ...] = ()
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
-    """Return the plan of a project; ``version`` is cogkit's own."""
+    """Return the plan of a project; ``version`` is cogkit's own.
+
+    Without the project's lock the plan ends with the layer that makes it: ``Plan.stage("lock")``.
+    """
     env = _user_env(config)
     layers = [
-        system.system_layer(config.build.system_packages, env),
         python.venv_layer(config.python_minor, _python_span(config)),
+        system.system_layer(config.build.system_packages, env),
     ]
-    layers.append(_packages(config, project, _names(layers)))
+    layers += _package_layers(config, project, _names(layers))
     layers.append(_run_layer(config, _names(layers)))
     # The metadata stands after the source: its cog.yaml wins over another file of that name.
     layers += [_runtime_layer(config), _source_layer(), _metadata_layer(project)]
@@ -81,16 +91,29 @@ def _user_env(config: Config) -> tuple[tuple[str, str], ...]:
     return tuple((variable.name, variable.value) for variable in config.environment)
 
 
-def _packages(config: Config, project: Project, needs: tuple[str, ...]) -> Layer | None:
+def _package_layers(config: Config, project: Project, before: tuple[str, ...]) -> tuple[Layer, ...]:
+    """The layer with the lock and those of the groups in it."""
+    requirements = project.requirements
+    if requirements is None or requirements.is_empty:
+        return ()
+    installing = packages.Installing(
+        span=_packages_span(config),
+        env=_user_env(config),
+        options=requirements.options,
+        system=system.NAME if system.NAME in before else "",
+    )
+    lock = packages.lock_layer(requirements, installing, system_first=project.system_first)
+    if project.lock is None:
+        return (lock,)
+    return (*packages.group_layers(project.lock, installing, venv=python.VENV), lock)
+
+
+def _packages_span(config: Config) -> Span:
     build = config.build
-    if project.requirements is None:
-        return None
     if build.python_requirements:
-        span = build.python_requirements.span
-    else:
-        first, last = build.python_packages[0], build.python_packages[-1]
-        span = Span(first.span.start_line, last.span.end_line)
-    return python.packages_layer(project.requirements, span, needs=needs, env=_user_env(config))
+        return build.python_requirements.span
+    first, last = build.python_packages[0], build.python_packages[-1]
+    return Span(first.span.start_line, last.span.end_line)
 
 
 def _run_layer(config: Config, needs: tuple[str, ...]) -> Layer | None:
@@ -197,8 +220,17 @@ def _labels(config: Config, project: Project, version: str) -> tuple[tuple[str, 
         ("run.cog.config", json.dumps(effective_config(config, project), separators=(",", ":"))),
         ("run.cog.has_init", "true"),
         ("run.cog.openapi_schema", project.schema),
+        *_freeze(project.lock),
         ("run.cog.version", version),
     )
+
+
+def _freeze(lock: Lock | None) -> tuple[tuple[str, str], ...]:
+    """What is installed, as ``pip freeze`` prints it."""
+    if lock is None:
+        return ()
+    lines = (f"{each.name}=={each.version}" for each in lock.packages if each.version)
+    return (("run.cog.pip_freeze", "\n".join(lines)),)
 
 
 def effective_config(config: Config, project: Project) -> dict[str, object]:

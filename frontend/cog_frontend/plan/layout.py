@@ -10,11 +10,15 @@ SERVE = f"{RUNTIME}/serve.py"
 RUNTIME_PACKAGES = f"{RUNTIME}/lib"
 SCHEMA = f"{SOURCE}/.cog/openapi_schema.json"
 CONFIG = f"{SOURCE}/cog.yaml"
+LOCK = f"{SOURCE}/.cog/pylock.toml"
 PORT = 5000
 
 TOOLBOX_UV = "/bin/uv"
 BUILD_UV = "/run/cogkit/uv"
 BUILD_REQUIREMENTS = "/run/cogkit/requirements"
+# What a command leaves under it is a layer: there, /made/opt/venv stands for /opt/venv.
+BUILD_MADE = "/run/cogkit/made"
+BUILD_NETRC = "/run/cogkit/netrc"
 
 
 def toolbox_runtime(python: str) -> str:

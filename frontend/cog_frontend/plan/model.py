@@ -46,19 +46,24 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
-    """A cache mount: kept by the builder, never part of the image. ``locked``: one user a time."""
+    """A cache mount: kept by the builder, never part of the image.
+
+    ``locked``: one user a time. ``per_base``: only for builds on the same base image.
+    """
 
     target: str
     id: str
     locked: bool = False
+    per_base: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
-    """A build secret, readable at ``target`` while a command runs."""
+    """A build secret, readable at ``target`` while a command runs; ``optional``: if given."""
 
     target: str
     id: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +120,14 @@ class Layer:
     """Steps whose result is one layer of the image.
 
     A layer with an ``Exec`` starts from the base and the layers it ``needs``; one without starts
-    empty. Layers that do not need each other are built at the same time.
+    empty. Layers that do not need each other are built at the same time. ``made`` is an empty
+    folder for the command of the layer: what it leaves there is the layer, and nothing else.
     """
 
     name: str
     steps: tuple[Step, ...]
     needs: tuple[str, ...] = ()
+    made: str = ""
 
     @property
     def executes(self) -> bool:
@@ -172,6 +179,10 @@ class Plan:
         steps = (step for layer in self.layers for step in layer.steps if isinstance(step, Exec))
         mounts = (mount for step in steps for mount in step.mounts if isinstance(mount, Files))
         return tuple(sorted({path for mount in mounts for path in mount.project}))
+
+    def stage(self, name: str) -> tuple[Layer, ...]:
+        """The layers of one stage: that of the name, and those of ``name/...``."""
+        return tuple(each for each in self.layers if each.name.partition("/")[0] == name)
 
     def needed_by(self, layer: Layer) -> tuple[Layer, ...]:
         """The layers a layer stands on, those they stand on included, in the plan's order."""

@@ -35,6 +35,7 @@ _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[;<>=!~@ (])")
 _DIRECT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<target>\S.*)$")
 _PATH = re.compile(r"^(?P<path>[^\s;]+?)(?:\[[^\]]*\])?(?:\s|;|$)")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_HASH = re.compile(r"--hash[= ]\s*sha256:([0-9a-fA-F]{64})")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE_NAME = re.compile(r"(?:^|/)([A-Za-z0-9][A-Za-z0-9._]*?)-\d[^/]*$")
 _COG_REPOSITORY = re.compile(r"^git\+\S+[/:]replicate/cog(?:\.git)?(?:[@#]|$)")
@@ -131,19 +132,24 @@ def split_options(line: str) -> tuple[str, tuple[str, ...]]:
     return (_INLINE_OPTION.sub("", line), found) if found else (line, ())
 
 
+def pinned_hashes(line: str) -> tuple[str, ...]:
+    """Return the sha256 digests that a requirement pins its files to."""
+    return tuple(_HASH.findall(line))
+
+
 def package_name(line: str) -> str:
     """Return the normalised name (PEP 503) of what a requirement installs; empty: not known."""
     target = direct_target(line)
     if match := _NAME.match(line):
         name = match[1] if "/" not in target or _DIRECT.match(line) else ""
         if name and not name.endswith(_ARCHIVE):
-            return _normalised(name)
+            return normalised(name)
     if match := _EGG.search(line):
-        return _normalised(match[1])
+        return normalised(match[1])
     if _COG_REPOSITORY.match(line):
         return "cog"
     match = _ARCHIVE_NAME.search(target.partition("#")[0])
-    return _normalised(match[1]) if match else ""
+    return normalised(match[1]) if match else ""
 
 
 def direct_target(line: str) -> str:
@@ -160,5 +166,6 @@ def is_archive(path: str) -> bool:
     return path.endswith(_ARCHIVE)
 
 
-def _normalised(name: str) -> str:
+def normalised(name: str) -> str:
+    """Return a distribution name in the form that is compared (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -40,8 +40,8 @@ class Requirements:
 
     ``artifacts`` are wheels and source archives of the project that lines name by path;
     ``options`` are arguments of uv that stand for options in the files; ``warnings`` tell what was
-    taken out; ``git`` says where a line needs the program git; ``is_empty`` that nothing is to be
-    installed.
+    taken out; ``git`` says where a line needs the program git; ``pins`` are the files (sha256) that
+    lines with hashes allow, by package; ``is_empty``: nothing is to be installed.
     """
 
     files: tuple[RequirementFile, ...]
@@ -49,6 +49,7 @@ class Requirements:
     options: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     git: tuple[Problem, ...] = ()
+    pins: tuple[tuple[str, tuple[str, ...]], ...] = ()
     is_empty: bool = False
 
 
@@ -98,6 +99,7 @@ class _Reader:
         self._options: dict[str, None] = {}
         self._warnings: list[Problem] = []
         self._git: list[Problem] = []
+        self._pins: dict[str, tuple[str, ...]] = {}
         self._problems: list[Problem] = []
         self._installs = False
 
@@ -129,6 +131,7 @@ class _Reader:
             options=tuple(self._options),
             warnings=tuple(self._warnings),
             git=tuple(self._git),
+            pins=tuple(sorted(self._pins.items())),
             is_empty=not self._installs,
         )
 
@@ -218,6 +221,8 @@ class _Reader:
             hint = "remove the line"
             self._warn(place, f"{name} is left out: the image brings its own SDK", hint)
             return
+        if hashes := lines.pinned_hashes(text):
+            self._pins[lines.package_name(text)] = hashes
         requirement, options = lines.split_options(text)
         for option in options:
             if target := lines.find_links(option):

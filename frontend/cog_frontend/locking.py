@@ -1,0 +1,70 @@
+"""Working out the packages of a build: a solve of its own, before the image's layers are known.
+
+While a daemon resolves, it also runs the steps that do not wait for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from buildkit_llb import State
+from cog_frontend import plan
+from cog_frontend.convert import Surroundings, convert_layer
+from cog_frontend.gateway import Bridge, Pending, Ref
+from cog_frontend.plan import layout
+
+Planner = Callable[[plan.Project], plan.Plan]
+
+
+class Solve(Protocol):
+    """Starts to solve a state; with ``run`` its steps run whether or not anyone waits."""
+
+    def __call__(self, state: State, *, run: bool) -> Pending[Ref | None]:
+        """Return the tree, on its way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locking:
+    """The lock of one platform's packages, on its way; ``planner`` makes the plan of a project."""
+
+    bridge: Bridge
+    project: plan.Project
+    target: plan.Target
+    around: Surroundings
+    planner: Planner
+    solve: Solve
+
+    def start(self) -> Pending[plan.Plan]:
+        """Return the plan with all its layers; daemons are asked to resolve at once."""
+        first = self.planner(self.project)
+        if not first.stage(plan.LOCK):
+            return Pending(lambda: first)
+        self._run_ahead(first)
+        reading = self._read(first)
+        return Pending(lambda: self._finish(reading.result()))
+
+    def _run_ahead(self, planned: plan.Plan) -> None:
+        """Run what packages do not decide: nothing awaits it, failures are met again later."""
+        for layer in planned.layers:
+            if layer.executes and layer.name in plan.BEFORE_PACKAGES:
+                self.solve(convert_layer(planned, self.around, layer.name), run=True)
+
+    def _finish(self, data: bytes | None) -> plan.Plan:
+        project = self.project
+        if data is None:  # without the system packages it is not to be worked out
+            project = replace(project, system_first=True)
+            data = self._read(self.planner(project)).result()
+        assert data is not None  # the step fails where it has no answer
+        assert project.requirements is not None
+        pins = dict(project.requirements.pins)
+        lock = plan.read_lock(data, self.target, file=layout.LOCK, pins=pins)
+        return self.planner(replace(project, lock=lock))
+
+    def _read(self, planned: plan.Plan) -> Pending[bytes | None]:
+        solving = self.solve(convert_layer(planned, self.around, plan.LOCK), run=False)
+        ref = solving.result()
+        assert ref is not None  # the layer has a step
+        return self.bridge.start_read_file_optional(ref, layout.LOCK)

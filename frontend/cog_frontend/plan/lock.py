@@ -1,0 +1,216 @@
+"""A lock file (PEP 751, pylock.toml) as the packages that one image gets from it.
+
+Specification: packaging.python.org/specifications/pylock-toml.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from cog_frontend.errors import Problem, ProjectError
+from cog_frontend.plan.requirement_lines import normalised
+from cog_frontend.plan.wheel import Target, fits
+
+HEADER = 'lock-version = "1.0"\ncreated-by = "cogkit"\n'
+_SUPPORTED = "1."
+_AGAIN = "make it again with `cog lock`"
+# What says where a package comes from, and so what it is; the rest of an entry is for people.
+_SOURCES = ("vcs", "directory", "archive", "sdist", "wheels")
+_OF_A_FILE = ("name", "url", "path", "size", "hashes", "subdirectory")
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One package of a lock file.
+
+    ``entry`` is its table in a lock file, with nothing in it that does not decide what is
+    installed. ``size`` is that of its largest wheel that fits, in bytes (0: not known).
+    ``is_source``: it has to be built. ``files`` are the files of the project that it comes from.
+    """
+
+    name: str
+    version: str
+    entry: str
+    size: int = 0
+    is_source: bool = False
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The packages of one image, by name; ``data`` is the lock file they are from."""
+
+    packages: tuple[Package, ...]
+    data: bytes
+
+
+def read_lock(
+    data: bytes, target: Target, *, file: str, pins: Mapping[str, Sequence[str]] | None = None
+) -> Lock:
+    """Return what a lock file says for ``target``; ``file`` is its path in the project.
+
+    ``pins`` are the only files (sha256) that a package may come from, by its name.
+    Raises ``ProjectError`` with everything that is wrong in it.
+    """
+    document = _document(data, file)
+    reader = _Reader(target, file, pins or {})
+    try:
+        found = [reader.package(entry) for entry in document.get("packages", ())]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"the lock file is not as PEP 751 says: {error!r}"
+        raise _error(file, message, _AGAIN) from error
+    packages = sorted((each for each in found if each), key=lambda package: package.name)
+    reader.once(packages)
+    if reader.problems:
+        raise ProjectError(reader.problems)
+    return Lock(packages=tuple(packages), data=data)
+
+
+def lock_text(packages: Iterable[Package]) -> bytes:
+    """Return a lock file of ``packages`` and no others, in their order."""
+    return "\n".join([HEADER, *(package.entry for package in packages)]).encode()
+
+
+def toml_value(value: object) -> str:
+    """Return a value as TOML writes it inline."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    # JSON's strings, numbers and booleans are TOML's too, but for DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _document(data: bytes, file: str) -> Table:
+    try:
+        document = tomllib.loads(data.decode())
+    except ValueError as error:
+        raise _error(file, f"the lock file cannot be read: {error}", _AGAIN) from error
+    version = document.get("lock-version")
+    if not isinstance(version, str) or not version.startswith(_SUPPORTED):
+        message = f"the lock file has lock-version {version!r}, and 1.0 is what is understood"
+        raise _error(file, message, _AGAIN)
+    return document
+
+
+def _error(file: str, message: str, hint: str) -> ProjectError:
+    return ProjectError([Problem(file=file, message=message, hint=hint)])
+
+
+class _Reader:
+    def __init__(self, target: Target, file: str, pins: Mapping[str, Sequence[str]]) -> None:
+        self._target = target
+        self._file = file
+        self._pins = pins
+        self.problems: list[Problem] = []
+
+    def package(self, entry: Table) -> Package | None:
+        """Return a package as ``target`` gets it; None: not at all."""
+        if not self._applies(entry.get("marker", "")):
+            return None
+        chosen = self._source(entry)
+        if chosen is None:
+            return None
+        kind, value = chosen
+        name, version = normalised(str(entry["name"])), str(entry.get("version", ""))
+        head = {"name": name, "version": version} if version else {"name": name}
+        lines = ["[[packages]]", *(f"{key} = {toml_value(each)}" for key, each in head.items())]
+        return Package(
+            name=name,
+            version=version,
+            entry="\n".join([*lines, f"{kind} = {toml_value(value)}"]) + "\n",
+            size=max((int(each.get("size", 0)) for each in _files(value)), default=0),
+            is_source=kind != "wheels"
+            and not any(file_name(each).endswith(".whl") for each in _files(value)),
+            files=tuple(str(each["path"]) for each in _files(value) if "path" in each),
+        )
+
+    def once(self, packages: Iterable[Package]) -> None:
+        """Say which packages stand in the lock twice for this target."""
+        seen: set[str] = set()
+        for package in packages:
+            if package.name in seen:
+                self._problem(f"{package.name} is locked twice for {self._shown}")
+            seen.add(package.name)
+
+    def _applies(self, marker: str) -> bool:
+        if not marker:
+            return True
+        # Few locks have markers, and this import is felt in a build.
+        from packaging.markers import Marker  # noqa: PLC0415
+
+        environment: dict[str, Any] = dict(self._target.environment())
+        environment |= {"extras": frozenset(), "dependency_groups": frozenset()}
+        return Marker(marker).evaluate(environment, context="lock_file")
+
+    def _source(self, entry: Table) -> tuple[str, Table | list[Table]] | None:
+        """What the package is installed from, without what does not matter for it."""
+        name = normalised(str(entry["name"]))
+        fitting = [each for each in entry.get("wheels", ()) if self._fits(each)]
+        if wheels := [each for each in fitting if self._is_allowed(name, each)]:
+            return "wheels", [self._kept(each) for each in wheels]
+        archives = [kind for kind in ("archive", "sdist") if kind in entry]
+        for kind in archives:
+            if self._is_allowed(name, entry[kind]):
+                return kind, self._kept(entry[kind])
+        if fitting or archives:
+            self._problem(f"no file of {name} has a hash that the requirements allow")
+            return None
+        if "vcs" in entry:
+            return "vcs", dict(sorted(entry["vcs"].items()))
+        if "directory" in entry:
+            self._check_directory(name, entry["directory"])
+            return None
+        self._problem(f"{name} has no file that fits {self._shown}")
+        return None
+
+    def _check_directory(self, name: str, directory: Table) -> None:
+        """The project itself needs no installing; other folders cannot be."""
+        if posixpath.normpath(str(directory.get("path", "."))) != ".":
+            path = directory["path"]
+            self._problem(f"{name}: the folder {path} cannot be installed: build a wheel of it")
+
+    def _fits(self, wheel: Table) -> bool:
+        return fits(file_name(wheel), self._target)
+
+    def _is_allowed(self, name: str, file: Table) -> bool:
+        return name not in self._pins or file["hashes"].get("sha256") in self._pins[name]
+
+    def _kept(self, file: Table) -> dict[str, Any]:
+        kept = {key: file[key] for key in _OF_A_FILE if key in file}
+        if "path" in kept:
+            kept["path"] = posixpath.normpath(
+                posixpath.join(posixpath.dirname(self._file), str(kept["path"]))
+            )
+            if kept["path"].startswith(("/", "..")):
+                self._problem(f"{file['path']} is outside the project folder")
+        if "hashes" in kept:
+            kept["hashes"] = dict(sorted(kept["hashes"].items()))
+        return kept
+
+    @property
+    def _shown(self) -> str:
+        return f"Python {self._target.python} on {self._target.machine}"
+
+    def _problem(self, message: str) -> None:
+        self.problems.append(Problem(file=self._file, message=message, hint=_AGAIN))
+
+
+def _files(value: Table | list[Table]) -> list[Table]:
+    return value if isinstance(value, list) else [value]
+
+
+def file_name(file: Table) -> str:
+    """The name of a wheel or an archive: given, or the end of its URL or path."""
+    if "name" in file:
+        return str(file["name"])
+    address = urlsplit(str(file["url"])).path if "url" in file else str(file.get("path", ""))
+    return unquote(posixpath.basename(address))

@@ -1,0 +1,210 @@
+"""The layers that Python packages come from: one that resolves them, one per group of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cog_frontend.errors import Span
+from cog_frontend.plan import layout
+from cog_frontend.plan.groups import SOURCE, Group, group
+from cog_frontend.plan.lock import Lock, lock_text
+from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Secret
+from cog_frontend.plan.requirements import OWN_PACKAGES, PACKAGES_FILE, Requirements
+
+LOCK = "lock"
+STAGE = "packages"
+
+Env = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installing:
+    """How packages get into an image.
+
+    ``span`` are the lines of cog.yaml that want them, ``env`` the user's environment, ``options``
+    those of uv that stand for options in the requirement files, ``system`` the layer of system
+    packages (empty: there is none).
+    """
+
+    span: Span
+    env: Env = ()
+    options: tuple[str, ...] = ()
+    system: str = ""
+
+
+# The cache mount is another filesystem: uv would warn that it cannot link from it.
+# Hash-based bytecode has no time in it, so equal packages give equal layers.
+_UV_ENV = (
+    ("UV_LINK_MODE", "copy"),
+    ("UV_NO_PROGRESS", "1"),
+    ("UV_PYTHON_DOWNLOADS", "never"),
+    ("UV_PREVIEW_FEATURES", "pylock"),
+    ("PYC_INVALIDATION_MODE", "CHECKED_HASH"),
+    ("NETRC", layout.BUILD_NETRC),
+)
+# What pip reads from the environment, under uv's names: Cog installs with pip.
+_UV_NAMES = {
+    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+    "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
+}
+# What of the user's environment has a part in fetching and unpacking a wheel.
+_FETCHING = ("PIP_", "UV_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+# With one of them, a package is built with what is installed beside it.
+_SHARED_BUILDS = ("UV_NO_BUILD_ISOLATION", "PIP_NO_BUILD_ISOLATION")
+# Packages that no other may bring either: the image's own SDK is the only one.
+_EXCLUDED = ".cogkit/excluded.txt"
+_LOCK_FILE = "pylock.toml"
+_UV_CACHE = "/root/.cache/uv"
+_TITLE_PACKAGES = 5
+
+# uv's answer goes to a file; what it says on the way is seen by the user.
+_RESOLVE = """\
+set -e
+made=$1; shift
+mkdir -p "${made%/*}"
+"$@" > "$made"
+"""
+# The same where system packages may have to be there first: no answer is an answer too.
+_TRY = """\
+made=$1; shift
+mkdir -p "${made%/*}" && "$@" > "$made" && exit
+rm -f "$made"
+echo "cogkit: once more, with the system packages" >&2
+"""
+# uv leaves its lock file, which every group would bring.
+_INSTALL = f"""\
+set -e
+"$@"
+rm -f {layout.BUILD_MADE}{layout.VENV}/.lock
+"""
+
+
+def lock_layer(
+    requirements: Requirements, installing: Installing, *, system_first: bool = False
+) -> Layer:
+    """The layer that works out which packages requirements mean; it holds the lock file.
+
+    Few packages need system packages to tell what they depend on, and a resolve that does not stand
+    on them is not done again for a new one. So it is first tried without them: no answer is an
+    answer then. With ``system_first`` it is the end.
+    """
+    files = [File(path=file.path, data=file.data) for file in requirements.files]
+    files.append(File(path=_EXCLUDED, data="".join(f"{name}\n" for name in OWN_PACKAGES).encode()))
+    uv = (
+        *(layout.BUILD_UV, "pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header"),
+        *("--python", "python3", "--excludes", _EXCLUDED),
+        *(*installing.options, "--", requirements.files[0].path),
+    )
+    is_first_try = bool(installing.system) and not system_first
+    made = f"{layout.BUILD_MADE}{layout.LOCK}"
+    resolve = Exec(
+        args=("/bin/sh", "-c", _TRY if is_first_try else _RESOLVE, "lock", made, *uv),
+        title=f"[lock] uv pip compile {_shown(requirements)}",
+        span=installing.span,
+        cwd=layout.BUILD_REQUIREMENTS,
+        mounts=_mounts(
+            Files(
+                target=layout.BUILD_REQUIREMENTS,
+                files=tuple(files),
+                project=requirements.artifacts,
+            )
+        ),
+        env=_env(installing.env),
+    )
+    needs = (installing.system,) if system_first and installing.system else ()
+    return Layer(name=LOCK, steps=(resolve,), needs=needs, made=layout.BUILD_MADE)
+
+
+def group_layers(lock: Lock, installing: Installing, *, venv: str) -> tuple[Layer, ...]:
+    """One layer per group of a lock's packages, the ones that are built last.
+
+    ``venv`` is the layer of the environment. Wheels need nothing else; what is built stands on the
+    system packages too, and on all other packages where builds are not isolated.
+    """
+    layers: list[Layer] = []
+    for each in group(lock.packages):
+        needs: tuple[str, ...] = (venv,)
+        if each.name == SOURCE:
+            needs += (installing.system,) if installing.system else ()
+            if any(name in _SHARED_BUILDS for name, _ in installing.env):
+                needs += tuple(layer.name for layer in layers)
+            layers.append(_layer(each, installing, needs))
+        else:
+            layers.append(_layer(each, _fetching(installing), needs))
+    return tuple(layers)
+
+
+def _fetching(installing: Installing) -> Installing:
+    """What has a part in installing wheels by their URLs: little, so few edits do it again."""
+    return replace(
+        installing,
+        env=tuple(pair for pair in installing.env if pair[0].upper().startswith(_FETCHING)),
+        options=tuple(option for option in installing.options if "insecure-host" in option),
+    )
+
+
+def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
+    install = Exec(
+        args=(
+            *("/bin/sh", "-c", _INSTALL, "install"),
+            *(layout.BUILD_UV, "pip", "install", "--python", layout.PYTHON),
+            *("--prefix", f"{layout.BUILD_MADE}{layout.VENV}", "--no-deps", "--compile-bytecode"),
+            *(*installing.options, f"--requirement={_LOCK_FILE}"),
+        ),
+        title=f"[packages {of.name}] uv pip install {_names(of)}",
+        span=installing.span,
+        path=(layout.VENV_BIN,),
+        cwd=layout.BUILD_REQUIREMENTS,
+        mounts=_mounts(
+            Files(
+                target=layout.BUILD_REQUIREMENTS,
+                files=(File(path=_LOCK_FILE, data=lock_text(of.packages)),),
+                project=tuple(sorted({path for each in of.packages for path in each.files})),
+            ),
+            builds=of.name == SOURCE,
+        ),
+        env=_env(installing.env),
+    )
+    return Layer(name=f"{STAGE}/{of.name}", steps=(install,), needs=needs, made=layout.BUILD_MADE)
+
+
+def _mounts(files: Files, *, builds: bool = False) -> tuple[Mount, ...]:
+    """uv, its input, its cache: what is built on one base image may not run on another."""
+    return (
+        Bind(target=layout.BUILD_UV, path=layout.TOOLBOX_UV),
+        files,
+        Cache(
+            target=_UV_CACHE,
+            id="cogkit/uv-builds" if builds else "cogkit/uv",
+            per_base=builds,
+        ),
+        Secret(target=layout.BUILD_NETRC, id="netrc", optional=True),
+    )
+
+
+def _env(env: Env) -> Env:
+    return (
+        *_UV_ENV,
+        *((_UV_NAMES[name], value) for name, value in env if name in _UV_NAMES),
+        *env,
+    )
+
+
+def _shown(requirements: Requirements) -> str:
+    """What is resolved, in a few words."""
+    leading = requirements.files[0]
+    if leading.path != PACKAGES_FILE:
+        return leading.path
+    return _few(leading.data.decode().splitlines())
+
+
+def _names(of: Group) -> str:
+    return _few(
+        [f"{each.name}=={each.version}" if each.version else each.name for each in of.packages]
+    )
+
+
+def _few(words: list[str]) -> str:
+    more = " ..." if len(words) > _TITLE_PACKAGES else ""
+    return " ".join(words[:_TITLE_PACKAGES]) + more
