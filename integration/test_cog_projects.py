@@ -322,7 +322,7 @@ def test_files_named_like_the_standard_library_stay_out_of_the_way(one_place: Wo
         assert "ValueError: as told" in answer["error"]
         assert "Traceback" in answer["logs"]
         answer = model.predict(file="http://127.0.0.1:9/x.txt")
-        assert "input 'file': [Errno 111] Connection refused" in answer["error"]
+        assert "input 'file': the host '127.0.0.1' is not on the public Internet" in answer["error"]
 
 
 PACKAGE = {

@@ -15,7 +15,16 @@ ROOT = Path(__file__).parents[1]
 STDLIB = sys.stdlib_module_names | {"annotationlib", "_typeshed"}
 LLB = {"buildkit_llb", "google"}
 H2 = {"h2", "hpack", "hyperframe"}
-SERVER = {"cog", "granian", "httpx", "litestar", "msgspec", "orjson", "prometheus_client"}
+SERVER = {
+    "cog",
+    "granian",
+    "httpcore",
+    "httpx",
+    "litestar",
+    "msgspec",
+    "orjson",
+    "prometheus_client",
+}
 
 # Folder -> what its files may import beyond the standard library: packages, or modules of ours.
 MAY_IMPORT = {

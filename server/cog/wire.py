@@ -90,7 +90,10 @@ class Shutdown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Worker to server: setup has succeeded; up to ``concurrency`` predictions may run at once."""
+    """Worker to server: setup has succeeded; up to ``concurrency`` predictions may run at once.
+
+    ``file_inputs`` names the inputs whose http(s) URLs the server has to turn into file values.
+    """
 
     type: ClassVar[str] = "ready"
     concurrency: int
@@ -98,6 +101,7 @@ class Ready:
     streaming: bool
     python: str
     has_healthcheck: bool
+    file_inputs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +311,9 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "bool": lambda value: isinstance(value, bool),
     "float": _is_number,
     "object": lambda _value: True,
+    "list[str]": lambda value: (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    ),
     "dict[str, object]": lambda value: isinstance(value, dict),
     "dict[str, str]": _is_text_map,
     "Stream": lambda value: value in get_args(Stream),

@@ -94,6 +94,11 @@ class FakeClock:
         return self._now
 
 
+async def no_download(url: str, target: Path) -> None:
+    """Stand in for the network where a test has none."""
+    raise AssertionError(f"{url} is not to be fetched to {target}")
+
+
 def surroundings(workers: FakeWorkers, folder: Path) -> Surroundings:
     """Return what a service needs, with ids ``made-1``, ``made-2``, …"""
     made = iter(f"made-{n}" for n in range(1, 1000))
@@ -101,7 +106,8 @@ def surroundings(workers: FakeWorkers, folder: Path) -> Surroundings:
         launch=workers.launch,
         scratch=Scratch(folder),
         store=MemoryStore(Keep(), lambda: 0.0),
-        send_file=as_data_url,
+        send_files=lambda: as_data_url,
+        download=no_download,
         now=FakeClock().now,
         new_id=lambda: next(made),
     )

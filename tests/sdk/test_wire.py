@@ -44,6 +44,7 @@ TO_SERVER: st.SearchStrategy[wire.ToServer] = st.one_of(
         streaming=st.booleans(),
         python=TEXT,
         has_healthcheck=st.booleans(),
+        file_inputs=st.lists(TEXT, max_size=2),
     ),
     st.builds(wire.SetupFailed, error=TEXT, traceback=TEXT),
     st.builds(

@@ -105,7 +105,13 @@ def test_await_explicit_shutdown_means_what_it_says(flags: list[str], *, wanted:
 def test_cogs_flags_are_accepted() -> None:
     settings = load("--host", "::1", "--threads", "4", "-v", "--upload-url", "http://x/")
     assert (settings.host, settings.log_level) == ("::1", logging.DEBUG)
-    assert settings.warnings == ("--upload-url has no effect: output files are sent as data URLs",)
+    assert settings.outbound.upload_url == "http://x/"
+    assert settings.warnings == ()
+
+
+def test_what_cannot_be_an_upload_url_is_one_line() -> None:
+    with pytest.raises(SettingsError, match="--upload-url 'nowhere': the URL is not an http"):
+        load("--upload-url", "nowhere")
 
 
 @pytest.mark.parametrize("flags", [["--x-mode", "dance"], ["--unknown"], ["--threads", "x"]])

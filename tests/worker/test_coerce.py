@@ -183,13 +183,31 @@ def test_errors_name_the_input(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_network_error_is_told_without_the_brackets_of_urllib(tmp_path: pathlib.Path) -> None:
-    def run(image: cog.Path) -> None: ...
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/a.png"
+
+    def run(image: cog.Path = cog.Input(default=url)) -> None: ...
+
     refused = rf"^input 'image': \[Errno {errno.ECONNREFUSED}\] Connection refused$"
     with pytest.raises(InputError, match=refused):
-        arguments(run, tmp_path, image=f"http://127.0.0.1:{port}/a.png")
+        arguments(run, tmp_path)
+
+
+def test_ssrf_the_worker_opens_no_url_of_a_client(tmp_path: pathlib.Path) -> None:
+    def run(image: cog.Path, more: list[cog.Path]) -> None: ...
+
+    for given in ({"image": "http://127.0.0.1:9/"}, {"more": ["https://a.example/x"]}):
+        with pytest.raises(InputError, match="only the server opens a client's URL"):
+            arguments(run, tmp_path, **given)
+
+
+def test_the_server_is_told_which_inputs_are_files() -> None:
+    def run(
+        a: cog.Path, b: Optional[list[cog.File]], c: cog.Path | str, d: str, e: dict[str, str]
+    ) -> cog.Path:
+        raise NotImplementedError
+
+    assert inputs(run).files == ["a", "b", "c"]
 
 
 def test_file_values_of_the_server_are_paths_and_others_stay_dicts(tmp_path: pathlib.Path) -> None:

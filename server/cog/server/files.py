@@ -9,12 +9,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import mimetypes
-from collections.abc import Callable
-from pathlib import Path
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from cog.wire import unescape
 
 File = dict[str, str]
+
+MAX_DATA_URL = 256 * 1024 * 1024
+"""Bytes of an output file that is sent inside the answer, where it takes a third more room."""
 
 _UNKNOWN_TYPE = "application/octet-stream"
 
@@ -40,16 +47,27 @@ def render_without_files(value: object) -> tuple[bool, object]:
         return False, None
 
 
+def shown_name(file: File) -> str:
+    """Return the name that clients see, never a path."""
+    name = PurePath(str(file.get("name") or file["__file__"])).name
+    return name if name.strip(".") else "file"
+
+
+def media_type(file: File) -> str:
+    """Return the MIME type, guessed from the name where the worker has not said it."""
+    return file.get("mime") or mimetypes.guess_type(shown_name(file))[0] or _UNKNOWN_TYPE
+
+
 def data_url(file: File, folder: Path) -> str:
     """Read a file inside ``folder`` into a data URL; raises OutputFileError. Blocks."""
-    path = Path(file["__file__"])
-    name = str(file.get("name") or path.name)
-    mime = file.get("mime") or mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE
-    try:
-        content = _inside(path, folder).read_bytes()
-    except OSError as error:
-        raise OutputFileError(f"cannot read the output file {name!r}: {error.strerror}") from error
-    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+    with open_file(file, folder) as content:
+        if os.fstat(content.fileno()).st_size > MAX_DATA_URL:
+            raise OutputFileError(
+                f"the output file {shown_name(file)!r} is larger than {MAX_DATA_URL} bytes:"
+                " too large for a data URL, start the server with --upload-url"
+            )
+        encoded = base64.b64encode(content.read()).decode("ascii")
+    return f"data:{media_type(file)};base64,{encoded}"
 
 
 async def as_data_url(file: File, folder: Path) -> str:
@@ -57,19 +75,37 @@ async def as_data_url(file: File, folder: Path) -> str:
     return await asyncio.to_thread(data_url, file, folder)
 
 
-def _inside(path: Path, folder: Path) -> Path:
-    """Return where a path leads; raises OutputFileError unless to a file inside ``folder``."""
+@contextmanager
+def open_file(file: File, folder: Path) -> Iterator[BinaryIO]:
+    """Open a file of the wire for reading; raises OutputFileError unless it lies in ``folder``.
+
+    What has been opened is judged, not its path: nothing can be put in its place in between.
+    """
+    name = shown_name(file)
     try:
-        target = path.resolve()
-        is_ours = target.is_relative_to(folder.resolve())
-    except (ValueError, RuntimeError):  # a NUL in it; links in a circle, before Python 3.13
-        is_ours = False
-    if not is_ours:
-        raise OutputFileError(f"the output file {path.name!r} is not in the prediction's folder")
-    # Reading anything else, such as a FIFO, might never end.
-    if target.exists() and not target.is_file():
-        raise OutputFileError(f"the output file {path.name!r} is not a file")
-    return target
+        # Opening a FIFO without O_NONBLOCK would wait for somebody to write to it.
+        fd = os.open(file["__file__"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise OutputFileError(f"cannot read the output file {name!r}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in it
+        raise _elsewhere(name) from error
+    with os.fdopen(fd, "rb") as content:
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode):
+            raise OutputFileError(f"the output file {name!r} is not a file")
+        # The worker copies files in, so no file of ours has a second name elsewhere.
+        if state.st_nlink > 1 or not _where(fd, file["__file__"]).is_relative_to(folder.resolve()):
+            raise _elsewhere(name)
+        yield content
+
+
+def _elsewhere(name: str) -> OutputFileError:
+    return OutputFileError(f"the output file {name!r} is not in the prediction's folder")
+
+
+def _where(fd: int, path: str) -> Path:
+    opened = Path(f"/proc/self/fd/{fd}")
+    return opened.resolve() if opened.exists() else Path(path).resolve()
 
 
 def _refuse(_: File) -> object:

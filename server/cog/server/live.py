@@ -93,6 +93,7 @@ class Live:
     context: dict[str, str]
     outputs: Outputs
     place: Callable[[str], Place | None]
+    arrival: asyncio.Task[None] | None = None  # while its input files are fetched
     result: Result | None = None  # what its worker said, until the pool lets it end
     feed: Feed = field(default_factory=Feed)
     ended: asyncio.Future[None] = field(default_factory=_future)

@@ -25,7 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cog import __version__
+from cog.server.fetch import Fetcher
 from cog.server.files import as_data_url
+from cog.server.inputs import downloads_with
 from cog.server.keywords import SchemaError
 from cog.server.logs import LOGGER, configure_logging
 from cog.server.process import Command, WorkerProcess
@@ -35,6 +37,7 @@ from cog.server.service import Service, Surroundings
 from cog.server.settings import Settings, SettingsError, load_settings
 from cog.server.store import Keep, MemoryStore
 from cog.server.supervisor import WorkerPolicy
+from cog.server.upload import upload_to
 
 if TYPE_CHECKING:
     from granian.server.embed import Server
@@ -155,11 +158,15 @@ class _Process:
         self._schema = schema
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        outbound = settings.outbound
+        self._fetcher = Fetcher(outbound.guard, outbound.user_agent or f"cog/{__version__}")
+        url = outbound.upload_url
         self._surroundings = Surroundings(
             launch=partial(WorkerProcess.start, worker_command(settings, environ)),
             scratch=Scratch(scratch),
             store=MemoryStore(Keep(), time.monotonic),
-            send_file=as_data_url,
+            send_files=upload_to(self._fetcher, url) if url else lambda: as_data_url,
+            download=downloads_with(self._fetcher),
             now=partial(datetime.now, timezone.utc),
             new_id=lambda: f"pred_{uuid.uuid4().hex}",
         )
@@ -187,6 +194,7 @@ class _Process:
             _log.error("The HTTP server ended by itself", exc_info=serving.exception())
         _stop(server)
         await service.stop(self._settings.shutdown_grace, self._hurry)
+        await self._fetcher.aclose()
         stopping.cancel()
         await asyncio.wait({serving}, timeout=_FLUSH)
         if not serving.done():

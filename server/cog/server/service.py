@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, cast
+from pathlib import Path
+from typing import NamedTuple
 
 from cog import wire
 from cog.server import events
 from cog.server.health import Health, UserHealthcheck
+from cog.server.inputs import Download, InputFileError, fetch_all, for_worker, urls_in
 from cog.server.live import Live, Past, Place, Submitted, Terms, Tracked
 from cog.server.logs import LOGGER, ModelLog
 from cog.server.outputs import Outputs, SendFile
@@ -69,7 +71,8 @@ class Surroundings:
     launch: Launch
     scratch: Scratch
     store: Store
-    send_file: SendFile
+    send_files: Callable[[], SendFile]  # for the files of one prediction
+    download: Download
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -94,6 +97,7 @@ class Service(Owner):
         self._live: dict[str, Live] = {}
         self._model_log = ModelLog()
         self._pace = Pace()
+        self._file_inputs: frozenset[str] = frozenset()
         self._idle = asyncio.Event()
         self._idle.set()
         self._supervisor = Supervisor(
@@ -196,6 +200,7 @@ class Service(Owner):
     def worker_ready(self, worker: str, ready: wire.Ready) -> None:
         """See `Owner`."""
         _log.info("The worker is ready, %d predictions at once", ready.concurrency)
+        self._file_inputs = frozenset(ready.file_inputs)
         self._perform(self._pool.worker_up(worker, ready.concurrency))
 
     def worker_message(self, worker: str, message: wire.ToServer) -> None:
@@ -255,7 +260,7 @@ class Service(Owner):
             terms=terms,
             given=given,
             context=request.context or {},
-            outputs=Outputs(prediction.id, self._around.send_file),
+            outputs=Outputs(prediction.id, self._around.send_files()),
             place=self._place,
         )
 
@@ -287,7 +292,7 @@ class Service(Owner):
             if isinstance(action, Start):
                 todo.extend(self._start(self._live[action.id], action.worker))
             elif isinstance(action, Stop):
-                self._supervisor.send(wire.Cancel(id=action.id))
+                todo.extend(self._stop(self._live[action.id], action.worker))
             else:
                 self._end(self._live[action.id], action.reason, why)
 
@@ -297,18 +302,45 @@ class Service(Owner):
         live.feed.add(events.Started())
         try:
             live.outputs.folder = folder = self._around.scratch.lend()
-            message = wire.Predict(
-                id=live.id,
-                input=cast("dict[str, object]", wire.escape(live.given)),
-                context=live.context,
-                dir=str(folder),
-            )
-            self._supervisor.send(message)
+            if urls := urls_in(live.given, self._file_inputs):
+                live.arrival = asyncio.ensure_future(self._fetch(live, worker, urls, folder))
+            else:
+                self._send(live, folder, {})
         except (OSError, ValueError) as error:
-            _log.exception("Cannot start prediction %s", live.id)
-            live.result = failed(f"The prediction cannot be started: {type(error).__name__}")
-            return self._pool.finish(worker, live.id)
+            return self._cannot_start(live, worker, error)
         return ()
+
+    async def _fetch(self, live: Live, worker: str, urls: dict[str, str], folder: Path) -> None:
+        """Fetch the input files, holding the slot meanwhile, and send the prediction."""
+        try:
+            local = await fetch_all(urls, folder, self._around.download)
+            self._send(live, folder, local)
+        except InputFileError as error:
+            live.result = failed(f"Prediction failed: {error}")
+            self._perform(self._pool.finish(worker, live.id))
+        except (OSError, ValueError) as error:
+            self._perform(self._cannot_start(live, worker, error))
+        finally:
+            live.arrival = None
+
+    def _send(self, live: Live, folder: Path, local: dict[str, Path]) -> None:
+        given = for_worker(live.given, self._file_inputs, local)
+        self._supervisor.send(
+            wire.Predict(id=live.id, input=given, context=live.context, dir=str(folder))
+        )
+
+    def _cannot_start(self, live: Live, worker: str, error: Exception) -> Actions:
+        _log.error("Cannot start prediction %s", live.id, exc_info=error)
+        live.result = failed(f"The prediction cannot be started: {type(error).__name__}")
+        return self._pool.finish(worker, live.id)
+
+    def _stop(self, live: Live, worker: str) -> Actions:
+        if live.arrival is None:
+            self._supervisor.send(wire.Cancel(id=live.id))
+            return ()
+        live.arrival.cancel()
+        live.result = Result(status=Status.CANCELED)
+        return self._pool.finish(worker, live.id)
 
     def _finish(self, worker: str, done: wire.Done) -> None:
         live = self._live.get(done.id)
@@ -321,6 +353,8 @@ class Service(Owner):
         self._perform(actions)
 
     def _end(self, live: Live, reason: Reason, why: str) -> None:
+        if live.arrival is not None:
+            live.arrival.cancel()
         if reason is Reason.CANCELED:
             live.result = Result(status=Status.CANCELED)
         elif live.result is None:

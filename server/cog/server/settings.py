@@ -10,8 +10,10 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
+
+from cog.server.outbound import Outbound, load_outbound
 
 Mode = Literal["predict", "train"]
 
@@ -49,6 +51,7 @@ class Settings:
     """SIGTERM is ignored; only ``POST /shutdown`` and SIGINT end the process."""
     log_level: int = logging.INFO
     log_style: Literal["json", "console"] = "json"
+    outbound: Outbound = field(default_factory=Outbound)
     warnings: tuple[str, ...] = ()
 
 
@@ -65,8 +68,11 @@ def load_settings(environ: Mapping[str, str], argv: Sequence[str]) -> Settings:
             f"{_REFS[mode]} is not set: it names what to serve, such as predict.py:Predictor"
         )
     env = _Environment(environ)
-    if flags.upload_url is not None:
-        env.warnings.append("--upload-url has no effect: output files are sent as data URLs")
+    interval = env.number("COG_THROTTLE_RESPONSE_INTERVAL", float, 0.5, least=0)
+    try:
+        outbound = load_outbound(environ, flags.upload_url or "", interval)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return Settings(
         ref=ref,
         host=flags.host,
@@ -79,6 +85,7 @@ def load_settings(environ: Mapping[str, str], argv: Sequence[str]) -> Settings:
         await_explicit_shutdown=flags.await_explicit_shutdown,
         log_level=env.level(verbose=flags.verbose),
         log_style="console" if environ.get("LOG_FORMAT") == "console" else "json",
+        outbound=outbound,
         warnings=tuple(env.warnings),
     )
 
@@ -88,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more")
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 # see Settings
     parser.add_argument("--threads", type=int, help="accepted for Cog's sake, without effect")
-    parser.add_argument("--upload-url", help="accepted for Cog's sake, without effect")
+    parser.add_argument("--upload-url", help="where to PUT output files: URL/NAME")
     parser.add_argument(
         "--await-explicit-shutdown",
         type=_boolean,

@@ -40,6 +40,11 @@ class Inputs:
     def __repr__(self) -> str:
         return f"<Inputs {', '.join(self._parameters)}>"
 
+    @property
+    def files(self) -> list[str]:
+        """The names of the inputs that are files, or may be."""
+        return [name for name in self._parameters if _holds_files(self._hints.get(name))]
+
     def fetches(self, values: Mapping[str, object]) -> bool:
         """Say whether `arguments` may have to wait for the network."""
         return any(value and _holds_files(self._hints.get(name)) for name, value in values.items())
@@ -54,7 +59,8 @@ class Inputs:
         arguments: dict[str, object] = {}
         for name, value in values.items():
             plain = wire.unescape(value, lambda file: cog.Path(file["__file__"]))
-            arguments[name] = _coerced(name, plain, self._hints.get(name, object), fetcher)
+            hint = self._hints.get(name, object)
+            arguments[name] = _coerced(name, plain, hint, fetcher.unpack)
         for name, parameter in self._parameters.items():
             hint = self._hints.get(name, object)
             if name not in arguments and _has_default(parameter, hint):
@@ -62,7 +68,7 @@ class Inputs:
                 if isinstance(value, str) and not is_url(value) and _is_file(hint):
                     # The author's own file, beside the code; only a client's must be a URL.
                     value = cog.Path(value)
-                arguments[name] = _coerced(name, value, hint, fetcher)
+                arguments[name] = _coerced(name, value, hint, fetcher.fetch)
         return arguments
 
 
@@ -83,9 +89,11 @@ def _default(parameter: inspect.Parameter, hint: object) -> object:
     return default.fresh_default()
 
 
-def _coerced(name: str, value: object, hint: object, fetcher: Fetcher) -> object:
+def _coerced(
+    name: str, value: object, hint: object, fetch: Callable[[str], pathlib.Path]
+) -> object:
     try:
-        return coerce(value, hint, fetcher.fetch)
+        return coerce(value, hint, fetch)
     except (OSError, ValueError) as error:
         # urllib wraps what went wrong on the network, and shows it in angle brackets.
         why = error.reason if type(error) is URLError else error

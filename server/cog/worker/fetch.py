@@ -1,4 +1,8 @@
-"""Inputs that are URLs, as local files: the one place where the worker opens a client's URL."""
+"""Inputs that are URLs, as local files.
+
+A client's http(s) URL is opened by the server, which hands over a file; only the author's own, the
+default of an input, is opened here.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,12 @@ class Fetcher:
         self._directory = directory
         self._user_agent = user_agent
         self._clock = clock
+
+    def unpack(self, url: str) -> CogPath:
+        """Return a local copy of a client's URL, which must be a data URL; raises ValueError."""
+        if url[:5].lower() != "data:":
+            raise ValueError("the URL was not fetched: only the server opens a client's URL")
+        return self.fetch(url)
 
     def fetch(self, url: str, max_bytes: int = MAX_BYTES) -> CogPath:
         """Return a local copy of a data or http(s) URL.

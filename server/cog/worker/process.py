@@ -202,6 +202,7 @@ def _ready(handler: Handler, concurrency: int) -> wire.Ready:
         streaming=handler.streaming,
         python=platform.python_version(),
         has_healthcheck=handler.healthcheck is not None,
+        file_inputs=handler.inputs.files,
     )
 
 
