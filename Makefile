@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend
 
-.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench
+.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench engine-env
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -54,6 +54,9 @@ engine-up: setup ## start a Docker Engine and a registry where none is reachable
 
 engine-down: setup ## stop what engine-up started
 	$(BIN)/python -m integration.engine down
+
+engine-env: setup ## print what makes the engine the one docker speaks to: eval "$$(make -s engine-env)"
+	@$(BIN)/python -m integration.engine env --suite $(SUITE) --store $(STORE)
 
 image: setup ## build the frontend and toolbox images and push them to the local registry
 	$(BIN)/python -m integration.frontend_images

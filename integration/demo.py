@@ -15,7 +15,7 @@ from pathlib import Path
 
 from integration.engine import EngineError, EngineInfo, ensure_engine
 from integration.frontend_images import ROOT, Images, push_images
-from integration.model import build, running, wait_for_health
+from integration.model import Model, build, running, wait_for_health
 
 EXAMPLES = ROOT / "examples"
 PYTHONS = ("3.11", "3.12")  # those of the examples
@@ -34,22 +34,24 @@ def main() -> int:
         engine = ensure_engine()
         say(f"Docker Engine {engine.version}, registry {engine.registry}")
         images = push_images(engine, say, PYTHONS)
-        hello = {"text": "cogkit"}
-        show(engine, images, "hello", hello, "hello cogkit")
-        for digit in (2, 5, 7):
-            picture = (EXAMPLES / f"digits/samples/{digit}.png").read_bytes()
-            url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-            show(engine, images, "digits", {"image": url}, digit)
+        show(engine, images, "hello", [({"text": "cogkit"}, "hello cogkit")])
+        show(engine, images, "digits", [({"image": picture(n)}, n) for n in (2, 5, 7)])
     except (EngineError, RuntimeError, TimeoutError) as error:
         sys.stderr.write(f"demo: {error}\n")
         return 1
     return 0
 
 
+def picture(digit: int) -> str:
+    """Return a sample of the digits example as a data URL."""
+    content = (EXAMPLES / f"digits/samples/{digit}.png").read_bytes()
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
 def show(
-    engine: EngineInfo, images: Images, name: str, inputs: dict[str, str], expected: object
+    engine: EngineInfo, images: Images, name: str, cases: list[tuple[dict[str, str], object]]
 ) -> None:
-    """Build one example, run it, and check its answer to one input."""
+    """Build one example, run it, and check its answer to each input."""
     with tempfile.TemporaryDirectory() as folder:
         project = with_syntax(EXAMPLES / name, Path(folder) / name, images.frontend)
         tag = f"cogkit-demo-{name}"
@@ -57,18 +59,23 @@ def show(
         built = build(engine, project, tag)
     if built.code:
         raise RuntimeError(built.output)
+    say(f"docker run -d -p 127.0.0.1::5000 {tag}")
     with running(engine, tag) as model:
         say(f"GET {model.url}/health-check -> {wait_for_health(model)['status']}")
-        shown = {
-            key: value if len(value) < 60 else f"{value[:57]}..." for key, value in inputs.items()
-        }
-        answer = model.predict(**inputs)
-        say(f"POST {model.url}/predictions {json.dumps({'input': shown})}")
-        say(f"  -> {json.dumps(answer.get('output'))}")
-        output = answer.get("output")
-        label = output.get("label") if isinstance(output, dict) else output
-        if answer["status"] != "succeeded" or label != expected:
-            raise RuntimeError(f"{name}: expected {expected!r}, got {json.dumps(answer)}")
+        for inputs, expected in cases:
+            ask(model, inputs, expected)
+
+
+def ask(model: Model, inputs: dict[str, str], expected: object) -> None:
+    """Show one prediction; RuntimeError where the answer is not the expected one."""
+    shown = {key: value if len(value) < 60 else f"{value[:57]}..." for key, value in inputs.items()}
+    say(f"POST {model.url}/predictions {json.dumps({'input': shown})}")
+    answer = model.predict(**inputs)
+    output = answer.get("output")
+    say(f"  -> {json.dumps(output)}")
+    label = output.get("label") if isinstance(output, dict) else output
+    if answer["status"] != "succeeded" or label != expected:
+        raise RuntimeError(f"expected {expected!r}, got {json.dumps(answer)}")
 
 
 def with_syntax(project: Path, folder: Path, frontend: str) -> Path:

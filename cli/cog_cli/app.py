@@ -14,7 +14,7 @@ from cog_cli.errors import CliError
 from cog_cli.model import Clock
 from cog_cli.project import Project
 from cog_cli.screen import Screen
-from cog_frontend.version import RELEASED_FRONTEND
+from cog_frontend.version import FRONTEND
 
 FRONTEND_VARIABLE = "COGKIT_FRONTEND"
 
@@ -58,7 +58,7 @@ def build_project(app: App, project: Project, choices: BuildChoices) -> BuildOut
         tags=tuple(map(image_reference, choices.tags)) or (project.image,),
         frontend=choose_frontend(
             choices.frontend or app.env.get(FRONTEND_VARIABLE),
-            RELEASED_FRONTEND,
+            FRONTEND,
             has_syntax=project.has_syntax,
         ),
         no_cache=choices.no_cache,

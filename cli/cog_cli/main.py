@@ -28,7 +28,7 @@ from cog_cli.process import DockerCommand
 from cog_cli.project import CONFIG_NAME
 from cog_cli.screen import screen
 from cog_frontend.errors import FrontendError
-from cog_frontend.version import RELEASED_FRONTEND, VERSION
+from cog_frontend.version import FRONTEND, VERSION
 
 _EPILOG = "Exit status: 0 success, 1 failure, 2 wrong usage or inputs, 130 interrupted."
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -191,7 +191,7 @@ def serve(app: App, **flags: Unpack[_ServeFlags]) -> None:
 @click.pass_obj
 def init_(app: App) -> None:
     """Write the files of a new project into this folder; existing ones stay as they are."""
-    for file in init.write_missing(app.cwd, init.project_files(RELEASED_FRONTEND)):
+    for file in init.write_missing(app.cwd, init.project_files(FRONTEND)):
         app.screen.note(f"wrote {file.name}" if file.is_new else f"kept {file.name}")
     app.screen.note("next: cog predict -i text=world")
 

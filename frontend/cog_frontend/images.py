@@ -12,7 +12,7 @@ from cog_frontend.options import ARG_TOOLBOX, Options, named_context, toolbox_re
 from cog_frontend.plan.model import Base
 from cog_frontend.rpc import RpcError
 from cog_frontend.sandbox import OptionError
-from cog_frontend.version import RELEASED_FRONTEND
+from cog_frontend.version import FRONTEND
 
 TOOLBOX = "cogkit-toolbox"
 _DOCKER_IMAGE = "docker-image://"
@@ -42,7 +42,7 @@ def start_images(bridge: Bridge, options: Options, base: Base, platform: llb.Pla
     return Images(
         platform=platform,
         base=resolve(base.ref, base.ref),
-        toolbox=resolve(TOOLBOX, toolbox_reference(options, RELEASED_FRONTEND, base.python)),
+        toolbox=resolve(TOOLBOX, toolbox_reference(options, FRONTEND, base.python)),
     )
 
 

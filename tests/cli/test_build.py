@@ -8,7 +8,7 @@ import pytest
 from cog_cli.build import choose_frontend
 from cog_cli.buildx import read_digest
 from cog_cli.project import default_image, find
-from cog_frontend.version import RELEASED_FRONTEND
+from cog_frontend.version import FRONTEND
 from tests.cli.conftest import World
 
 CONFIG = 'build:\n  python_version: "3.12"\n'
@@ -24,7 +24,7 @@ def test_a_build_is_one_call_of_buildx_with_the_frontend_of_this_version(world: 
     assert world.cog("build", "-t", "mine:1") == 0
     call = buildx(world)
     assert call.startswith(f"buildx build --file {world.folder}/cog.yaml --tag mine:1 ")
-    assert f"--build-arg BUILDKIT_SYNTAX={RELEASED_FRONTEND}" in call
+    assert f"--build-arg BUILDKIT_SYNTAX={FRONTEND}" in call
     assert "--load" in call
     assert call.endswith(f" {world.folder}")
 

@@ -11,7 +11,7 @@ from cog_cli.main import cli
 from cog_cli.process import DockerCommand
 from cog_cli.project import load
 from cog_cli.screen import Screen, screen
-from cog_frontend.version import RELEASED_FRONTEND, VERSION
+from cog_frontend.version import FRONTEND, VERSION
 from tests.cli.conftest import World
 
 
@@ -60,8 +60,8 @@ def test_init_never_touches_a_file_that_is_there(world: World) -> None:
 
 
 def test_the_first_line_of_a_new_project_names_the_frontend_of_this_version() -> None:
-    first = project_files(RELEASED_FRONTEND)["cog.yaml"].splitlines()[0]
-    assert first == f"# syntax={RELEASED_FRONTEND}"
+    first = project_files(FRONTEND)["cog.yaml"].splitlines()[0]
+    assert first == f"# syntax={FRONTEND}"
 
 
 def test_a_missing_docker_command_is_one_line(tmp_path: object) -> None:
