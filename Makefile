@@ -6,6 +6,8 @@ STORE ?= containerd
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend
+# --OPTION VALUE where the caller has set the variable, nothing where it has its default.
+given = $(if $(filter file,$(origin $(1))),,--$(2) $($(1)))
 
 .PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench engine-env
 .DEFAULT_GOAL := help
@@ -52,10 +54,10 @@ compat: setup ## regenerate the compatibility tables from the package index
 engine-up: setup ## start a Docker Engine and a registry where none is reachable (SUITE=, STORE=)
 	$(BIN)/python -m integration.engine up --suite $(SUITE) --store $(STORE)
 
-engine-down: setup ## stop what engine-up started
-	$(BIN)/python -m integration.engine down
+engine-down: setup ## stop what engine-up started, all of it unless SUITE= or STORE= says which
+	$(BIN)/python -m integration.engine down $(call given,SUITE,suite) $(call given,STORE,store)
 
-engine-env: setup ## print what makes the engine the one docker speaks to: eval "$$(make -s engine-env)"
+engine-env: setup ## print what makes the engine the one docker speaks to: eval "$(make -s engine-env)"
 	@$(BIN)/python -m integration.engine env --suite $(SUITE) --store $(STORE)
 
 image: setup ## build the frontend and toolbox images and push them to the local registry
