@@ -30,7 +30,7 @@ def check_hello(place: Workplace) -> None:
         assert wait_for_health(model)["setup"]["status"] == "succeeded"
     labels = image_config(place.engine, tag)["Labels"]
     assert json.loads(labels["run.cog.openapi_schema"]) == document
-    assert json.loads(labels["run.cog.config"])["predict"] == "predict.py:Predictor"
+    assert json.loads(labels["run.cog.config"])["predict"] == "run.py:Runner"
     assert labels["run.cog.version"] == document["info"]["version"]
 
 

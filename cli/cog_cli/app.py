@@ -100,7 +100,5 @@ def project_progress(app: App, chosen: str | None) -> str | None:
 def need_predictor(project: Project) -> str:
     """Return the OpenAPI document of the project's predictor; CliError when it names none."""
     if not project.schema:
-        raise CliError(
-            f"{project.file.name} names no predictor; add 'predict: predict.py:Predictor'"
-        )
+        raise CliError(f"{project.file.name} names no predictor; add 'run: run.py:Runner'")
     return project.schema

@@ -11,7 +11,7 @@ from cog_cli.errors import CliError
 # Name in the project, name of the template. Templates are no Python modules of this package.
 _TEMPLATES = {
     "cog.yaml": "cog.yaml",
-    "predict.py": "predict.py.txt",
+    "run.py": "run.py.txt",
     "requirements.txt": "requirements.txt",
     ".dockerignore": "dockerignore.txt",
 }

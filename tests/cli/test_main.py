@@ -43,8 +43,8 @@ def test_init_writes_a_project_that_reads_without_problems(world: World) -> None
     assert sorted(path.name for path in world.folder.iterdir()) == [
         ".dockerignore",
         "cog.yaml",
-        "predict.py",
         "requirements.txt",
+        "run.py",
     ]
     project = load(world.folder / "cog.yaml")
     assert project.has_syntax
@@ -52,10 +52,10 @@ def test_init_writes_a_project_that_reads_without_problems(world: World) -> None
 
 
 def test_init_never_touches_a_file_that_is_there(world: World) -> None:
-    world.write("predict.py", "mine")
+    world.write("run.py", "mine")
     assert world.cog("init") == 0
-    assert (world.folder / "predict.py").read_text() == "mine"
-    assert "kept predict.py" in world.stderr
+    assert (world.folder / "run.py").read_text() == "mine"
+    assert "kept run.py" in world.stderr
     assert "wrote cog.yaml" in world.stderr
 
 

@@ -322,7 +322,7 @@ def test_bad_inputs_for_a_project_build_nothing(world: World) -> None:
 def test_a_project_without_a_predictor_is_told_what_to_add(world: World) -> None:
     world.write("cog.yaml", 'build:\n  python_version: "3.12"\n')
     assert world.cog("predict") == 1
-    assert "cog.yaml names no predictor; add 'predict: predict.py:Predictor'" in world.stderr
+    assert "cog.yaml names no predictor; add 'run: run.py:Runner'" in world.stderr
 
 
 def test_without_image_and_project_the_person_is_told_both_ways(world: World) -> None:
