@@ -11,8 +11,8 @@ from cog import wire
 from cog.server.files import as_data_url
 from cog.server.process import Exit, Link, Receive
 from cog.server.scratch import Scratch
-from cog.server.service import Surroundings
 from cog.server.store import Keep, MemoryStore
+from cog.server.surroundings import Surroundings
 
 READY = wire.Ready(
     concurrency=1, is_async=False, streaming=False, python="3.11.7", has_healthcheck=False
@@ -26,6 +26,7 @@ class FakeLink(Link):
         self.says = receive
         self.sent: list[wire.ToWorker] = []
         self.killed = False
+        self.stopped = False
         self._exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
     @property
@@ -36,10 +37,13 @@ class FakeLink(Link):
         wire.encode(message)  # raises what the real one raises
         self.sent.append(message)
 
-    def kill(self) -> None:
+    def kill(self, why: str = "") -> None:
         if not self._exited.done():
             self.killed = True
-            self.dies("was killed by SIGKILL")
+            self.dies(why or "was killed by SIGKILL")
+
+    def is_stopped(self) -> bool:
+        return self.stopped
 
     async def stop(self, patience: float) -> None:
         assert patience > 0
@@ -103,7 +107,7 @@ def surroundings(workers: FakeWorkers, folder: Path) -> Surroundings:
     """Return what a service needs, with ids ``made-1``, ``made-2``, …"""
     made = iter(f"made-{n}" for n in range(1, 1000))
     return Surroundings(
-        launch=workers.launch,
+        launches={"worker-1": workers.launch},
         scratch=Scratch(folder),
         store=MemoryStore(Keep(), lambda: 0.0),
         send_files=lambda: as_data_url,

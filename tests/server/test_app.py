@@ -11,6 +11,7 @@ import pytest
 
 from cog import wire
 from cog.server.app import Site, create_app
+from cog.server.pool import Bound
 from cog.server.request import MAX_BODY, MAX_ECHO
 from cog.server.schema import InputSchema
 from cog.server.service import Service
@@ -85,7 +86,7 @@ def talk(  # noqa: PLR0913 # one keyword for each thing a test may vary
         service = Service(
             surroundings(behind, folder),
             schema=None if document is None else InputSchema(document),
-            queue_capacity=capacity,
+            bound=Bound(count=capacity),
             policy=WorkerPolicy(first=0.001, limit=1),
         )
         service.start()

@@ -270,9 +270,8 @@ def test_a_crash_costs_one_prediction(shared: Running) -> None:
         second.join()
 
     assert crashed[0]["status"] == "failed"
-    assert crashed[0]["error"] == (
-        "Worker crashed: it was killed by SIGKILL (probably out of memory)"
-    )
+    # In brackets: what the kernel says of memory, where it says anything.
+    assert crashed[0]["error"].partition(" (")[0] == "Worker crashed: it was killed by SIGKILL"
     assert crashed[0]["logs"] == "mode sleep\n"
     assert waiting[0]["output"] == "hello waited"
     shown = server.predict(s="x", mode="crash", n=11)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cog import wire
-from cog.server.process import Command, WorkerProcess, describe_exit
+from cog.server.memory import MemoryKills, kills_in
+from cog.server.process import Command, WorkerProcess, describe_exit, state_of
 from tests.fakes.fake_link import until
 
 WORKER = """
@@ -31,7 +32,14 @@ def run_worker(script: str, steps: Steps, folder: Path, frames: bytes = b"") -> 
     said: list[wire.ToServer] = []
 
     async def main() -> None:
-        command = Command(argv=argv, cwd=str(folder), env={"PATH": os.environ["PATH"]}, hang_up=0.1)
+        (folder / "memory.events").write_text("oom 1\noom_kill 1\n")
+        command = Command(
+            argv=argv,
+            cwd=str(folder),
+            env={"PATH": os.environ["PATH"]},
+            hang_up=0.1,
+            memory=MemoryKills((folder / "memory.events",)),
+        )
         link = await WorkerProcess.start(command, said.append)
         try:
             await asyncio.wait_for(steps(link), 20)
@@ -60,13 +68,55 @@ def ending_of(script: str, folder: Path, frames: bytes = b"") -> tuple[str, str]
         ("", "exited with code 0"),
         ("sys.exit(3)", "exited with code 3"),
         ("os._exit(3)", "exited with code 3"),
-        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL (probably out of memory)"),
+        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL"),
         ("os.kill(os.getpid(), 11)", "was killed by SIGSEGV (a crash in native code)"),
         ("os.kill(os.getpid(), 6)", "was killed by SIGABRT"),
     ],
 )
 def test_how_a_worker_ended_is_told(script: str, how: str, tmp_path: Path) -> None:
     assert ending_of(script, tmp_path) == (how, "")
+
+
+def test_a_kill_for_want_of_memory_is_named(tmp_path: Path) -> None:
+    # The kernel's count has grown meanwhile; whose memory it was, it does not say.
+    counted = "open('memory.events', 'w').write('oom_kill 2'); "
+    how, _ = ending_of(f"{counted}os.kill(os.getpid(), 9)", tmp_path)
+    cause = "out of memory: the kernel killed it at the container's memory limit"
+    assert how == f"was killed by SIGKILL ({cause})"
+    how, _ = ending_of(f"{counted}os._exit(3)", tmp_path)
+    assert how == "exited with code 3"
+    how, _ = ending_of("os.remove('memory.events'); os.kill(os.getpid(), 9)", tmp_path)
+    assert how == "was killed by SIGKILL (probably out of memory)"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("low 0\nhigh 0\nmax 3\noom 2\noom_kill 2\noom_group_kill 0\n", 2),  # v2
+        ("oom_kill_disable 0\nunder_oom 0\noom_kill 7\n", 7),  # v1
+        ("oom_kill_disable 0\nunder_oom 0\n", None),  # before Linux 4.13
+        ("", None),
+        ("oom_kill many", None),
+    ],
+)
+def test_the_kernels_count_of_memory_kills_is_read(text: str, count: int | None) -> None:
+    assert kills_in(text) == count
+
+
+def test_a_worker_that_is_stopped_is_seen_to_be(tmp_path: Path) -> None:
+    async def steps(link: WorkerProcess) -> None:
+        assert not link.is_stopped()
+        os.kill(link.pid, signal.SIGSTOP)
+        await until(link.is_stopped)
+        link.kill("did not answer")
+        assert (await asyncio.shield(link.exited)).how == "did not answer"
+        assert not link.is_stopped()
+
+    run_worker("time.sleep(60)", steps, tmp_path)
+
+
+def test_the_state_of_a_process_is_found_whatever_its_name() -> None:
+    assert state_of("12 (a) R (b)) T 1 12 12") == "T"
 
 
 def test_an_unknown_signal_is_told_by_number() -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from cog import wire
+from cog.server.admission import OtherRequest
 from cog.server.events import Completed, Event, Logged, Measured, Output, Started
 from cog.server.live import Live, Terms, Tracked
-from cog.server.pool import AtCapacity, Closed, IdInUse, QueueFull
+from cog.server.pool import AtCapacity, Bound, Closed, IdInUse, QueueFull
 from cog.server.request import InvalidInput, PredictionRequest
 from cog.server.schema import InputSchema
-from cog.server.service import NotReady, OtherRequest, Service
+from cog.server.service import NotReady, Service
 from cog.server.supervisor import WorkerPolicy
-from tests.fakes.fake_link import READY, FakeWorkers, settle, surroundings
+from cog.server.surroundings import Limits
+from tests.fakes.fake_link import READY, FakeWorkers, settle, surroundings, until
 
 SCHEMA = InputSchema(
     {
@@ -38,6 +40,7 @@ SCHEMA = InputSchema(
 )
 
 TERMS = Terms()
+LIMITS = Limits()
 
 Steps = Callable[[Service, FakeWorkers], Coroutine[None, None, None]]
 
@@ -50,13 +53,15 @@ def serve(  # noqa: PLR0913 # one keyword for each thing a test may vary
     schema: InputSchema | None = None,
     capacity: int = 2,
     deaths: int = 5,
+    limits: Limits = LIMITS,
 ) -> None:
     async def main() -> None:
         started = workers or FakeWorkers()
         service = Service(
             surroundings(started, folder),
             schema=schema,
-            queue_capacity=capacity,
+            bound=Bound(count=capacity),
+            limits=limits,
             policy=WorkerPolicy(first=0.001, limit=deaths),
         )
         service.start()
@@ -553,18 +558,18 @@ def test_a_healthcheck_does_not_outlive_its_worker(tmp_path: Path) -> None:
     serve(steps, tmp_path, workers=FakeWorkers(replace(READY, has_healthcheck=True)))
 
 
-def test_closing_refuses_what_comes_and_lets_run_what_runs(tmp_path: Path) -> None:
+def test_closing_refuses_what_comes_and_lets_end_what_was_taken(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        running, waiting = await take(service, ask("a")), await take(service, ask("b"))
+        lives = [await take(service, ask(name)) for name in "ab"]
         stopped = asyncio.ensure_future(service.stop(None, asyncio.Event()))
         await settle()
-        assert "not started" in str(view(waiting)["error"])
         with pytest.raises(Closed):
-            await take(service, ask("c"))
-        assert not stopped.done()
-        workers.link.ends("a", "fine")
+            await service.submit(ask("c"))
+        for name, live in zip("ab", lives, strict=True):
+            assert not stopped.done()
+            workers.link.ends(name, "fine")
+            assert view(live)["output"] == "fine"
         await stopped
-        assert view(running)["output"] == "fine"
         assert workers.link.sent[-1] == wire.Shutdown()
 
     serve(steps, tmp_path)
@@ -573,12 +578,15 @@ def test_closing_refuses_what_comes_and_lets_run_what_runs(tmp_path: Path) -> No
 @pytest.mark.parametrize("hurried", [True, False])
 def test_what_does_not_end_in_time_is_ended(tmp_path: Path, *, hurried: bool) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
-        live = await take(service, ask("a"))
+        live, waiting = await take(service, ask("a")), await take(service, ask("b"))
         hurry = asyncio.Event()
         if hurried:
             hurry.set()
         await service.stop(None if hurried else 0.01, hurry)
         assert view(live)["error"] == "The server shut down before the prediction ended"
+        assert view(waiting)["error"] == (
+            "The server is shutting down; the prediction was not started"
+        )
 
     serve(steps, tmp_path)
 
@@ -761,5 +769,136 @@ def test_what_waits_shows_its_place(tmp_path: Path) -> None:
         ]
         workers.link.ends("a")
         assert "queue" not in lives[1].snapshot()
+
+    serve(steps, tmp_path)
+
+
+def test_what_waits_too_long_fails_and_never_runs(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        running = await take(service, ask("a"), Terms(queue_timeout=0.01))
+        late = await take(service, ask("b"), Terms(queue_timeout=0.01))
+        await late.ended
+        assert view(late)["status"] == "failed"
+        assert view(late)["error"] == (
+            "The prediction timed out: it did not start within 0.01 seconds"
+        )
+        workers.link.ends("a")
+        assert view(running)["status"] == "succeeded", "what starts at once has not waited"
+        assert workers.link.predictions == ["a"]
+
+    serve(steps, tmp_path)
+
+
+def test_what_runs_too_long_is_canceled_and_fails(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"), Terms(run_timeout=0.01))
+        await until(lambda: wire.Cancel(id="a") in workers.link.sent)
+        workers.link.says(wire.Done(id="a", status="canceled", predict_time=0.5))
+        assert view(live) == {
+            "id": "a",
+            "input": {},
+            "error": "The prediction timed out: it ran longer than 0.01 seconds",
+            "logs": "",
+            "status": "failed",
+            "metrics": {"predict_time": 0.5},
+        }
+
+    serve(steps, tmp_path)
+
+
+def test_what_ends_by_itself_just_then_is_what_it_is(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"), Terms(run_timeout=0.01))
+        await until(lambda: wire.Cancel(id="a") in workers.link.sent)
+        workers.link.ends("a", "done")
+        assert view(live)["status"] == "succeeded"
+
+    serve(steps, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit", "holds"), [(None, 0.01, 0.01), (9, 0.01, 0.01), (0.01, 9, 0.01)]
+)
+def test_a_request_may_ask_for_less_time_and_not_for_more(
+    tmp_path: Path, asked: float | None, limit: float, holds: float
+) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        await take(service, ask("a"))
+        late = await take(service, ask("b"), Terms(queue_timeout=asked))
+        await late.ended
+        assert f"within {holds:g} seconds" in str(view(late)["error"])
+
+    serve(steps, tmp_path, limits=Limits(queue_timeout=limit))
+
+
+def test_a_handler_that_does_not_stop_costs_its_worker(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live, waiting = await take(service, ask("a")), await take(service, ask("b"))
+        await service.cancel("a")
+        await live.ended
+        assert view(live)["status"] == "canceled"
+        assert workers.links[0].killed
+        await until(lambda: workers.link.predictions == ["b"])
+        workers.link.ends("b", "fine")
+        assert view(waiting)["output"] == "fine"
+
+    serve(steps, tmp_path, limits=Limits(cancel_grace=0.01), deaths=0)
+
+
+def test_a_handler_that_overruns_and_does_not_stop_has_timed_out(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"), Terms(run_timeout=0.01))
+        await live.ended
+        assert view(live)["status"] == "failed"
+        assert "ran longer than 0.01 seconds" in str(view(live)["error"])
+        assert workers.links[0].killed
+
+    serve(steps, tmp_path, limits=Limits(cancel_grace=0.01), deaths=0)
+
+
+def test_a_worker_is_not_killed_while_it_runs_what_nobody_canceled(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        stuck, other = await take(service, ask("a")), await take(service, ask("b"))
+        await service.cancel("a")
+        await asyncio.sleep(0.05)
+        assert not stuck.ended.done()
+        await take(service, ask("c"))
+        assert workers.link.predictions == ["a", "b"], "it is given nothing more"
+        workers.link.ends("b", "fine")
+        assert view(other)["output"] == "fine"
+        await stuck.ended
+        assert view(stuck)["status"] == "canceled"
+        assert workers.links[0].killed
+        await until(lambda: workers.link.predictions == ["c"])
+
+    serve(
+        steps,
+        tmp_path,
+        workers=FakeWorkers(replace(READY, concurrency=3)),
+        limits=Limits(cancel_grace=0.01),
+    )
+
+
+def test_priority_and_fairness_decide_who_is_next(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        await take(service, ask("0"))
+        for name in ("a1", "a2", "a3"):
+            await take(service, ask(name), Terms(client="a"))
+        await take(service, ask("b1"), Terms(client="b"))
+        await take(service, ask("late"), Terms(client="c", priority=7))
+        await take(service, ask("urgent"), Terms(client="a", priority=0))
+        for _ in range(7):
+            workers.link.ends(workers.link.predictions[-1])
+        assert workers.link.predictions == ["0", "urgent", "a1", "b1", "a2", "a3", "late"]
+
+    serve(steps, tmp_path, capacity=10)
+
+
+def test_the_queue_is_bounded_by_bytes_too(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        big = Terms(size=300 * 1024 * 1024)
+        await take(service, ask("a"), big)
+        with pytest.raises(QueueFull):
+            await service.submit(ask("b"), big)
 
     serve(steps, tmp_path)

@@ -8,6 +8,7 @@ import pytest
 
 from cog import wire
 from cog.server.process import Exit
+from cog.server.pulse import PulsePolicy
 from cog.server.supervisor import Owner, Phase, Supervisor, WorkerPolicy
 from tests.fakes.fake_link import READY, FakeClock, FakeWorkers, settle, until
 
@@ -25,12 +26,16 @@ class Told(Owner):
 
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.busy = False
 
     def worker_ready(self, worker: str, ready: wire.Ready) -> None:
         self.events.append(f"ready {ready.concurrency}")
 
     def worker_message(self, worker: str, message: wire.ToServer) -> None:
         self.events.append(message.type)
+
+    def worker_busy(self, worker: str) -> bool:
+        return self.busy
 
     def worker_lost(self, worker: str, end: Exit) -> None:
         self.events.append(f"lost: {end.how}")
@@ -229,6 +234,91 @@ def test_stopping_a_ready_worker_is_polite_and_starts_no_other() -> None:
         assert told.events == ["ready 1", "lost: exited with code 0"]
 
     run(steps())
+
+
+def test_a_worker_that_is_replaced_comes_back_at_once_and_not_as_a_death() -> None:
+    async def steps() -> None:
+        workers = FakeWorkers()
+        one, told = supervisor(workers, WorkerPolicy(first=60, limit=0))
+        one.start()
+        for count in range(1, 4):
+            await settle()
+            one.replace("did not stop when told to")
+            await settle()
+            assert (one.phase, one.restarts) == (Phase.READY, count)
+        assert "lost: did not stop when told to" in told.events
+        await one.stop()
+        one.replace("too late")
+
+    run(steps())
+
+
+PULSE = PulsePolicy(interval=0.001, idle=0.02)
+
+
+def test_an_idle_worker_that_does_not_answer_is_hung_and_replaced() -> None:
+    async def steps() -> None:
+        workers = FakeWorkers()
+        one, told = supervisor(workers, WorkerPolicy(first=0.001, pulse=PULSE))
+        one.start()
+        await until(lambda: len(workers.links) == 2)
+        assert workers.links[0].killed
+        assert wire.Ping(nonce=1) in workers.links[0].sent
+        assert told.events[1].startswith("lost: did not answer for ")
+        await one.stop()
+
+    run(steps())
+
+
+def test_a_worker_that_answers_is_not_hung() -> None:
+    async def steps() -> None:
+        workers = FakeWorkers()
+        one, told = supervisor(workers, WorkerPolicy(pulse=PULSE))
+        one.start()
+        await settle()
+        for nonce in range(60):
+            await asyncio.sleep(0.001)
+            workers.link.says(wire.Pong(nonce=nonce))
+        assert told.events == ["ready 1"], "pings are no news to the owner"
+        await one.stop()
+
+    run(steps())
+
+
+def test_a_busy_worker_is_hung_only_if_its_process_is_stopped() -> None:
+    async def steps() -> None:
+        workers = FakeWorkers()
+        one, told = supervisor(workers, WorkerPolicy(first=0.001, pulse=PULSE))
+        told.busy = True
+        one.start()
+        await until(lambda: workers.links and len(workers.link.sent) > 60)
+        assert told.events == ["ready 1"]
+        workers.link.stopped = True
+        await until(lambda: len(workers.links) == 2)
+        await one.stop()
+
+    run(steps())
+
+
+@pytest.mark.parametrize(
+    ("silence", "busy", "stopped", "hung"),
+    [
+        (59, False, False, False),
+        (60, False, False, True),
+        (1e6, True, False, False),
+        (60, True, True, True),
+    ],
+)
+def test_silence_is_judged_by_what_the_worker_does(
+    silence: float, *, busy: bool, stopped: bool, hung: bool
+) -> None:
+    assert PulsePolicy().is_hung(silence, busy=busy, stopped=stopped) is hung
+
+
+def test_whoever_runs_the_server_may_say_how_long_a_busy_worker_may_be_silent() -> None:
+    policy = PulsePolicy(busy=300)
+    assert policy.is_hung(300, busy=True, stopped=False)
+    assert not policy.is_hung(299, busy=True, stopped=False)
 
 
 @pytest.mark.parametrize(

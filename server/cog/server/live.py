@@ -95,6 +95,9 @@ class Live:
     place: Callable[[str], Place | None]
     arrival: asyncio.Task[None] | None = None  # while its input files are fetched
     result: Result | None = None  # what its worker said, until the pool lets it end
+    timer: asyncio.TimerHandle | None = None  # what comes next if nothing happens
+    stopping: bool = False  # its worker was asked to cancel it
+    overrun: str = ""  # why the server itself had it canceled
     feed: Feed = field(default_factory=Feed)
     ended: asyncio.Future[None] = field(default_factory=_future)
     _document: bytes = b""

@@ -1,8 +1,8 @@
 """Which waiting prediction runs on which worker: decisions, no I/O, no clock.
 
-All mutable state is the queue, the table of running predictions and the table of workers. Every
-event returns the actions that follow from it; the caller carries them out in order. Each prediction
-that `Pool.submit` takes gets exactly one `End`.
+All mutable state is the queue and the slots. Every event returns the actions that follow from it;
+the caller carries them out in order. Each prediction that `Pool.submit` takes gets exactly one
+`End`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cog.server.queue import Queue, Waiting
+from cog.server.slots import Slots
+
 
 class PoolError(Exception):
     """A prediction that was not taken; nothing has changed."""
 
 
 class QueueFull(PoolError):
-    """No slot is free and the queue holds as many as it may; the client can come back."""
+    """No slot is free and the queue holds as much as it may; the client can come back."""
 
 
 class AtCapacity(PoolError):
@@ -37,6 +40,7 @@ class Reason(enum.Enum):
 
     FINISHED = "finished"  # the worker said so: what it said is the result
     CANCELED = "canceled"  # taken back while it was waiting
+    EXPIRED = "expired"  # it waited longer than it may
     LOST = "lost"  # its worker went down
     CLOSED = "closed"  # it was waiting when the pool closed
 
@@ -58,6 +62,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Kill:
+    """End the worker: it runs nothing but predictions that do not stop when they are told to."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The prediction is over; nothing with this id follows until the id is submitted again."""
 
@@ -65,119 +76,164 @@ class End:
     reason: Reason
 
 
-Action = Start | Stop | End
+Action = Start | Stop | Kill | End
 Actions = tuple[Action, ...]
 
 
-class Pool:
-    """A queue of at most ``capacity`` waiting predictions in front of the slots of workers.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """How much may wait: so many predictions, with so many bytes of requests in all."""
 
-    First in, first out. A prediction that can start at once never counts against ``capacity``.
-    Among workers with room the one with the most free slots is chosen, the earliest if equal.
+    count: int = 100
+    size: int = 256 * 1024 * 1024
+
+
+class Pool:
+    """A bounded queue in front of the slots of workers.
+
+    A prediction that can start at once never counts against the bound. Who starts next, the queue
+    says; where, `Slots.take`.
     """
 
-    def __init__(self, *, capacity: int) -> None:
-        self._capacity = capacity
-        self._waiting: dict[str, None] = {}  # a dict keeps order and forgets one id in O(1)
-        self._running: dict[str, str] = {}  # id -> worker
+    def __init__(self, queue: Queue, bound: Bound) -> None:
+        self._queue = queue
+        self._bound = bound
+        self._slots = Slots()
         self._stopping: set[str] = set()  # running ids whose worker has been asked to cancel
-        self._free: dict[str, int] = {}  # worker -> free slots
+        self._overdue: set[str] = set()  # those of them that have had time enough
         self._closed = False
+
+    @property
+    def bound(self) -> Bound:
+        """How much may wait."""
+        return self._bound
+
+    @property
+    def queue(self) -> Queue:
+        """What waits; to be looked at only."""
+        return self._queue
 
     @property
     def waiting(self) -> int:
         """How many predictions wait for a slot."""
-        return len(self._waiting)
+        return len(self._queue)
 
     @property
     def running(self) -> int:
         """How many predictions hold a slot."""
-        return len(self._running)
+        return self._slots.running
 
     @property
     def idle(self) -> int:
         """How many slots are free."""
-        return sum(self._free.values())
+        return self._slots.idle
 
-    def position(self, prediction: str) -> int | None:
-        """Return the place of a waiting prediction, 1 for the next; None: it does not wait."""
-        if prediction not in self._waiting:
-            return None
-        return list(self._waiting).index(prediction) + 1
+    @property
+    def slots(self) -> int:
+        """How many slots there are."""
+        return self._slots.total
 
-    def submit(self, prediction: str) -> Actions:
+    def running_on(self, worker: str) -> list[str]:
+        """Return what a worker runs, in the order it started."""
+        return self._slots.running_on(worker)
+
+    def submit(self, waiting: Waiting) -> Actions:
         """Take a prediction; raises a PoolError that says why not."""
         if self._closed:
             raise Closed("the server is shutting down")
-        if prediction in self._waiting or prediction in self._running:
-            raise IdInUse(f"a prediction with the id {prediction!r} has not ended yet")
-        if not self.idle and self.waiting >= self._capacity:
-            if self._capacity == 0:
-                raise AtCapacity("all slots are busy and there is no queue")
-            raise QueueFull(f"{self.waiting} predictions are waiting")
-        self._waiting[prediction] = None
-        return tuple(self._fill())
+        if waiting.id in self._queue or self._slots.worker_of(waiting.id) is not None:
+            raise IdInUse(f"a prediction with the id {waiting.id!r} has not ended yet")
+        if self._slots.idle:  # then nothing waits
+            return (Start(waiting.id, self._slots.take(waiting.id)),)
+        self._check_room(waiting)
+        self._queue.put(waiting)
+        return ()
 
     def cancel(self, prediction: str) -> Actions:
         """End a waiting prediction, stop a running one once; an unknown id changes nothing."""
-        if prediction in self._waiting:
-            del self._waiting[prediction]
+        if self._queue.remove(prediction):
             return (End(prediction, Reason.CANCELED),)
-        if prediction in self._running and prediction not in self._stopping:
+        worker = self._slots.worker_of(prediction)
+        if worker is not None and prediction not in self._stopping:
             self._stopping.add(prediction)
-            return (Stop(prediction, self._running[prediction]),)
+            return (Stop(prediction, worker),)
         return ()
+
+    def expire(self, prediction: str) -> Actions:
+        """End a prediction that has waited as long as it may; nothing if it does not wait."""
+        if self._queue.remove(prediction):
+            return (End(prediction, Reason.EXPIRED),)
+        return ()
+
+    def overdue(self, prediction: str) -> Actions:
+        """A prediction that was asked to stop has had time enough; nothing if it has ended.
+
+        Its worker takes nothing more, and is killed as soon as it runs nothing else worth waiting
+        for.
+        """
+        worker = self._slots.worker_of(prediction)
+        if worker is None or prediction not in self._stopping:
+            return ()
+        self._overdue.add(prediction)
+        return self._judge(worker)
 
     def finish(self, worker: str, prediction: str) -> Actions:
         """A worker ended a prediction; nothing happens if it was not running there."""
-        if self._running.get(prediction) != worker:
+        if self._slots.worker_of(prediction) != worker:
             return ()
+        self._slots.release(prediction)
         self._forget(prediction)
-        self._free[worker] += 1
-        return (End(prediction, Reason.FINISHED), *self._fill())
+        return (End(prediction, Reason.FINISHED), *self._judge(worker), *self._fill())
 
     def worker_up(self, worker: str, slots: int) -> Actions:
         """A worker is ready to run ``slots`` predictions at once."""
-        if worker in self._free:
-            raise ValueError(f"worker {worker!r} is up already")
-        self._free[worker] = slots
+        self._slots.up(worker, slots)
         return tuple(self._fill())
 
-    def worker_down(self, worker: str) -> Actions:
+    def worker_down(self, worker: str) -> tuple[End, ...]:
         """A worker is gone and took its running predictions with it; waiting ones stay."""
-        if self._free.pop(worker, None) is None:
-            return ()
-        lost = [prediction for prediction, place in self._running.items() if place == worker]
+        lost = self._slots.down(worker)
         for prediction in lost:
             self._forget(prediction)
         return tuple(End(prediction, Reason.LOST) for prediction in lost)
 
     def drop_waiting(self) -> Actions:
         """End everything that waits (no worker will come); running ones go on."""
-        dropped = tuple(End(prediction, Reason.CLOSED) for prediction in self._waiting)
-        self._waiting.clear()
-        return dropped
+        dropped = list(self._queue)
+        for prediction in dropped:
+            self._queue.remove(prediction)
+        return tuple(End(prediction, Reason.CLOSED) for prediction in dropped)
 
-    def close(self) -> Actions:
-        """Take nothing more and end everything that waits; running ones go on."""
+    def close(self) -> None:
+        """Take nothing more; what waits and what runs goes on."""
         self._closed = True
-        return self.drop_waiting()
+
+    def _check_room(self, waiting: Waiting) -> None:
+        bound = self._bound
+        if bound.count == 0:
+            raise AtCapacity("all slots are busy and there is no queue")
+        if self.waiting >= bound.count:
+            raise QueueFull(f"{self.waiting} predictions are waiting")
+        if self._queue.size + waiting.size > bound.size:
+            raise QueueFull(f"requests with {self._queue.size} bytes are waiting")
 
     def _fill(self) -> Iterator[Start]:
-        while self._waiting and (worker := self._roomiest()) is not None:
-            prediction = next(iter(self._waiting))
-            del self._waiting[prediction]
-            self._running[prediction] = worker
-            self._free[worker] -= 1
-            yield Start(prediction, worker)
+        while self._slots.idle and len(self._queue):
+            prediction = self._queue.take().id
+            yield Start(prediction, self._slots.take(prediction))
 
-    def _roomiest(self) -> str | None:
-        worker = max(self._free, key=self._free.__getitem__, default=None)
-        return worker if worker is not None and self._free[worker] > 0 else None
+    def _judge(self, worker: str) -> Actions:
+        """Say what becomes of a worker, after what it runs has changed."""
+        running = set(self._slots.running_on(worker)) if self._overdue else set()
+        if not running & self._overdue:
+            self._slots.reinstate(worker)
+            return ()
+        self._slots.retire(worker)
+        return (Kill(worker),) if running <= self._overdue else ()
 
     def _forget(self, prediction: str) -> None:
-        del self._running[prediction]
         self._stopping.discard(prediction)
+        self._overdue.discard(prediction)
 
     def __repr__(self) -> str:
         return f"<Pool {self.running} running, {self.idle} idle, {self.waiting} waiting>"

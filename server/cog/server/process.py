@@ -13,9 +13,11 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from cog.server.memory import MemoryKills
 from cog.wire import TO_SERVER, FrameError, Receiver, Shutdown, ToServer, ToWorker, encode
 
 _LAST_WORDS = 1.0  # seconds to read what a dead worker has left in the socket
@@ -38,6 +40,7 @@ class Command:
     cwd: str
     env: Mapping[str, str]
     hang_up: float = 5.0
+    memory: MemoryKills = field(default_factory=MemoryKills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +61,45 @@ class Link(Protocol):
     def send(self, message: ToWorker) -> None:
         """Send a message; lost if the worker is gone. Raises what `cog.wire.encode` raises."""
 
-    def kill(self) -> None:
-        """End it now."""
+    def kill(self, why: str = "") -> None:
+        """End it now; ``why`` is told as its `Exit.how`."""
+
+    def is_stopped(self) -> bool:
+        """Say whether the process has been stopped by a signal (SIGSTOP) and not continued."""
 
     async def stop(self, patience: float) -> None:
         """Ask it to end, kill it after ``patience`` seconds, return when it is gone."""
 
 
-def describe_exit(code: int) -> str:
-    """Return how a process ended, to follow a subject: "was killed by SIGKILL (...)"."""
+def describe_exit(code: int, *, out_of_memory: bool | None = None) -> str:
+    """Return how a process ended, to follow a subject: "was killed by SIGKILL (...)".
+
+    ``out_of_memory``: whether the kernel has killed for want of memory meanwhile, None: unknown.
+    """
     if code >= 0:
         return f"exited with code {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
+    return f"was killed by {name}{_cause(name, out_of_memory=out_of_memory)}"
+
+
+def _cause(name: str, *, out_of_memory: bool | None) -> str:
     # Nobody sends these in the ordinary course of things: say where they usually come from.
-    cause = {"SIGKILL": " (probably out of memory)", "SIGSEGV": " (a crash in native code)"}
-    return f"was killed by {name}{cause.get(name, '')}"
+    if name == "SIGSEGV":
+        return " (a crash in native code)"
+    if name == "SIGKILL" and out_of_memory:
+        return " (out of memory: the kernel killed it at the container's memory limit)"
+    if name == "SIGKILL" and out_of_memory is None:
+        return " (probably out of memory)"
+    return ""
+
+
+def state_of(stat: str) -> str:
+    """Return the state in the text of ``/proc/PID/stat`` (proc(5)): "R", "S", "T", "Z", ..."""
+    # The name before it stands in parentheses and may hold any.
+    return stat.rpartition(")")[2].split()[0]
 
 
 class WorkerProcess(asyncio.Protocol):
@@ -87,13 +111,15 @@ class WorkerProcess(asyncio.Protocol):
         printed: Sequence[int],
         receive: Receive,
         *,
-        hang_up: float,
+        command: Command,
     ) -> None:
         self._process = process
-        self._hang_up = hang_up
+        self._hang_up = command.hang_up
         self._printed = printed
         self._receive = receive
         self._receiver: Receiver[ToServer] = Receiver(TO_SERVER)
+        self._memory = command.memory
+        self._kills_before = self._memory.count()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault = ""
         self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
@@ -122,7 +148,7 @@ class WorkerProcess(asyncio.Protocol):
                 pass_fds=[there.fileno(), out.read, err.read],
                 start_new_session=True,
             )
-            link = cls(process, (out.read, err.read), receive, hang_up=command.hang_up)
+            link = cls(process, (out.read, err.read), receive, command=command)
             ours.callback(link._signal_group)
             here.setblocking(False)
             await asyncio.get_running_loop().create_connection(lambda: link, sock=here)
@@ -140,10 +166,18 @@ class WorkerProcess(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def kill(self) -> None:
+    def kill(self, why: str = "") -> None:
         """See `Link`."""
         if not self.exited.done():
+            self._fault = self._fault or why
             self._signal_group()
+
+    def is_stopped(self) -> bool:
+        """See `Link`."""
+        try:
+            return state_of(Path(f"/proc/{self.pid}/stat").read_text()) == "T"
+        except OSError:
+            return False
 
     async def stop(self, patience: float) -> None:
         """See `Link`."""
@@ -185,7 +219,12 @@ class WorkerProcess(asyncio.Protocol):
         await asyncio.wait({self._closed}, timeout=_LAST_WORDS)
         self._transport.abort()
         last_words = "".join(map(_read_rest, self._printed))
-        self.exited.set_result(Exit(self._fault or describe_exit(code), last_words))
+        how = describe_exit(code, out_of_memory=self._out_of_memory())
+        self.exited.set_result(Exit(self._fault or how, last_words))
+
+    def _out_of_memory(self) -> bool | None:
+        before, now = self._kills_before, self._memory.count()
+        return None if before is None or now is None else now > before
 
     def _signal_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

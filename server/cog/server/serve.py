@@ -30,13 +30,15 @@ from cog.server.files import as_data_url
 from cog.server.inputs import downloads_with
 from cog.server.keywords import SchemaError
 from cog.server.logs import LOGGER, configure_logging
+from cog.server.pool import Bound
 from cog.server.process import Command, WorkerProcess
 from cog.server.schema import InputSchema
 from cog.server.scratch import Scratch
-from cog.server.service import Service, Surroundings
+from cog.server.service import Service
 from cog.server.settings import Settings, SettingsError, load_settings
 from cog.server.store import Keep, MemoryStore
 from cog.server.supervisor import WorkerPolicy
+from cog.server.surroundings import Surroundings
 from cog.server.upload import upload_to
 
 if TYPE_CHECKING:
@@ -162,7 +164,7 @@ class _Process:
         self._fetcher = Fetcher(outbound.guard, outbound.user_agent or f"cog/{__version__}")
         url = outbound.upload_url
         self._surroundings = Surroundings(
-            launch=partial(WorkerProcess.start, worker_command(settings, environ)),
+            launches={"worker-1": partial(WorkerProcess.start, worker_command(settings, environ))},
             scratch=Scratch(scratch),
             store=MemoryStore(Keep(), time.monotonic),
             send_files=upload_to(self._fetcher, url) if url else lambda: as_data_url,
@@ -175,7 +177,7 @@ class _Process:
         service = Service(
             self._surroundings,
             schema=self._schema,
-            queue_capacity=self._settings.queue_capacity,
+            bound=Bound(count=self._settings.queue_capacity),
             policy=WorkerPolicy(setup_timeout=self._settings.setup_timeout),
         )
         service.start()

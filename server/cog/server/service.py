@@ -9,52 +9,56 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from cog import wire
 from cog.server import events
-from cog.server.health import Health, UserHealthcheck
-from cog.server.inputs import Download, InputFileError, fetch_all, for_worker, urls_in
+from cog.server.admission import Admission
+from cog.server.deadlines import Deadlines, Overseer, clear
+from cog.server.dispatch import Dispatch
+from cog.server.health import Health
 from cog.server.live import Live, Past, Place, Submitted, Terms, Tracked
 from cog.server.logs import LOGGER, ModelLog
-from cog.server.outputs import Outputs, SendFile
 from cog.server.pace import Pace
 from cog.server.pool import (
     Action,
     Actions,
     AtCapacity,
-    IdInUse,
+    Bound,
+    End,
+    Kill,
     Pool,
     PoolError,
     Reason,
     Start,
     Stop,
 )
-from cog.server.prediction import Prediction, Result, Status, failed, result_of
+from cog.server.prediction import Result, Status, failed, result_of
 from cog.server.process import Exit
-from cog.server.request import PredictionRequest, checked_input
+from cog.server.queue import MemoryQueue, Waiting
+from cog.server.request import PredictionRequest
 from cog.server.schema import InputSchema
-from cog.server.scratch import Scratch
-from cog.server.store import Record, Store
-from cog.server.supervisor import Launch, Owner, Phase, Supervisor, WorkerPolicy
+from cog.server.store import Record
+from cog.server.supervisor import Owner, Phase, WorkerPolicy
+from cog.server.surroundings import Limits, Surroundings
+from cog.server.workers import Workers
 
 _log = logging.getLogger(LOGGER)
 
 _WORKER = "worker-1"
-_TERMS = Terms()
+TERMS = Terms()
+BOUND = Bound()
+POLICY = WorkerPolicy()
+LIMITS = Limits()
+
+
+_NOT_STARTED = "The server is shutting down; the prediction was not started"
 
 
 class NotReady(Exception):
     """The model takes no predictions now; the text says why, empty while setup still runs."""
-
-
-class OtherRequest(Exception):
-    """The id or idempotency key has come before, with a request that was another."""
 
 
 class Listed(NamedTuple):
@@ -64,23 +68,10 @@ class Listed(NamedTuple):
     cursor: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What the service does not decide: workers, time, names, where things are kept and sent."""
-
-    launch: Launch
-    scratch: Scratch
-    store: Store
-    send_files: Callable[[], SendFile]  # for the files of one prediction
-    download: Download
-    now: Callable[[], datetime]
-    new_id: Callable[[], str]
-
-
-class Service(Owner):
+class Service(Owner, Overseer):
     """Takes predictions and brings each to its end; see the module's rule.
 
-    ``queue_capacity`` predictions may wait. Without ``schema`` any object is a valid input.
+    Without ``schema`` any object is a valid input.
     """
 
     def __init__(
@@ -88,53 +79,52 @@ class Service(Owner):
         surroundings: Surroundings,
         *,
         schema: InputSchema | None = None,
-        queue_capacity: int = 100,
-        policy: WorkerPolicy | None = None,
+        bound: Bound = BOUND,
+        limits: Limits = LIMITS,
+        policy: WorkerPolicy = POLICY,
     ) -> None:
         self._around = surroundings
-        self._schema = schema
-        self._pool = Pool(capacity=queue_capacity)
+        self._admission = Admission(surroundings, schema, self._place)
+        self._pool = Pool(MemoryQueue(), bound)
+        self._deadlines = Deadlines(limits, self)
         self._live: dict[str, Live] = {}
         self._model_log = ModelLog()
         self._pace = Pace()
-        self._file_inputs: frozenset[str] = frozenset()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._supervisor = Supervisor(
-            _WORKER,
-            surroundings.launch,
-            self,
-            now=surroundings.now,
-            policy=policy or WorkerPolicy(),
-        )
-        self._healthcheck = UserHealthcheck(self._ask_health)
+        self._workers = Workers(surroundings.launches, self, now=surroundings.now, policy=policy)
+        self._dispatch = Dispatch(surroundings, self._workers, self._cannot)
 
     def start(self) -> None:
-        """Start the worker; returns at once, setup goes on."""
-        self._supervisor.start()
+        """Start the workers; returns at once, setup goes on."""
+        self._workers.start()
 
     # What clients ask for
 
-    async def submit(self, request: PredictionRequest, terms: Terms = _TERMS) -> Submitted:
+    async def submit(self, request: PredictionRequest, terms: Terms = TERMS) -> Submitted:
         """Take a prediction, or find the one that its id or idempotency key stands for.
 
         Raises NotReady, InvalidInput, OtherRequest or a PoolError, and then nothing has happened.
         """
-        live = self._make(request, terms)
-        if (known := await self._add(live)) is not None:
-            return Submitted(known, is_new=False)
+        self._check_ready()
+        live = self._admission.make(request, terms)
+        if (known := await self._admission.claim(live)) is not None:
+            return Submitted(self._tracked(known), is_new=False)
         try:
             self._check_ready()
-            actions = self._pool.submit(live.id)
+            actions = self._pool.submit(self._waiting(live))
         except (PoolError, NotReady) as error:
             await self._around.store.remove(live.id)
-            if isinstance(error, AtCapacity) and self._supervisor.phase is Phase.RESTARTING:
-                trouble = f"{self._supervisor.trouble}; it is being restarted"
+            if isinstance(error, AtCapacity) and self._workers.phase is Phase.RESTARTING:
+                trouble = f"{self._workers.trouble}; it is being restarted"
                 raise NotReady(trouble) from error
             raise
         self._live[live.id] = live
         self._idle.clear()
-        self._perform(actions)
+        if actions:
+            self._perform(actions)
+        else:
+            self._deadlines.waits(live)
         return Submitted(live, is_new=True)
 
     async def find(self, prediction_id: str) -> Tracked | None:
@@ -161,46 +151,52 @@ class Service(Owner):
 
     def retry_after(self) -> int:
         """Return in how many seconds there may be room in the queue, see `Pace`."""
-        return self._pace.retry_after(waiting=self._pool.waiting, running=self._pool.running)
+        return self._pace.retry_after(waiting=self._pool.waiting, slots=self._pool.slots)
 
     async def health(self, version: dict[str, str]) -> Health:
         """Return how the model is; asks the user's healthcheck where there is one."""
-        supervisor = self._supervisor
-        user_error = ""
-        if supervisor.ready is not None:
-            version = {**version, "python": supervisor.ready.python}
-            if supervisor.ready.has_healthcheck:
-                user_error = await self._healthcheck.error()
+        workers = self._workers
+        user_error = await workers.user_error()
+        if workers.ready is not None:
+            version = {**version, "python": workers.ready.python}
         return Health(
-            phase=supervisor.phase,
+            phase=workers.phase,
             busy=self._pool.idle == 0,
-            setup=supervisor.setup,
+            setup=workers.setup,
             version=version,
             user_error=user_error,
-            trouble=supervisor.trouble,
+            trouble=workers.trouble,
         )
 
     def close(self) -> None:
-        """Take nothing more; what waits ends now, what runs goes on."""
-        why = "The server is shutting down; the prediction was not started"
-        self._perform(self._pool.close(), why)
+        """Take nothing more; what has been taken goes on."""
+        self._pool.close()
 
-    async def stop(self, grace: float | None, hurry: asyncio.Event) -> None:
-        """Close, wait ``grace`` seconds (None: without end) or until ``hurry``, end the rest."""
+    async def stop(self, patience: float | None, hurry: asyncio.Event) -> None:
+        """Close, let everything end for ``patience`` seconds (None: without end), end the rest.
+
+        ``hurry`` cuts the patience short.
+        """
         self.close()
+        if not self._workers.may_run:
+            self._drop(_NOT_STARTED)
         idle, hurried = (asyncio.ensure_future(event.wait()) for event in (self._idle, hurry))
-        await asyncio.wait({idle, hurried}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({idle, hurried}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for waiter in (idle, hurried):
             waiter.cancel()
-        await self._supervisor.stop()
+        self._drop(_NOT_STARTED)
+        await self._workers.stop()
         await self._idle.wait()  # output files may still be on their way
 
-    # What the supervisor tells
+    def _drop(self, why: str) -> None:
+        self._perform(self._pool.drop_waiting(), why)
+
+    # What the supervisors tell
 
     def worker_ready(self, worker: str, ready: wire.Ready) -> None:
         """See `Owner`."""
-        _log.info("The worker is ready, %d predictions at once", ready.concurrency)
-        self._file_inputs = frozenset(ready.file_inputs)
+        _log.info("%s is ready, %d predictions at once", worker, ready.concurrency)
+        self._dispatch.knows(ready)
         self._perform(self._pool.worker_up(worker, ready.concurrency))
 
     def worker_message(self, worker: str, message: wire.ToServer) -> None:
@@ -215,16 +211,16 @@ class Service(Owner):
         elif isinstance(message, wire.Metric):
             self._measure(message)
         elif isinstance(message, wire.Health):
-            self._healthcheck.answered(message)
+            self._workers.answered(worker, message)
 
     def worker_lost(self, worker: str, end: Exit) -> None:
         """See `Owner`."""
-        self._healthcheck.abandon()
-        if self._supervisor.phase is Phase.STOPPED:
+        self._workers.abandon_check(worker)
+        if self._workers[worker].phase is Phase.STOPPED:
             why = "The server shut down before the prediction ended"
         else:
             why = f"Worker crashed: it {end.how}"
-            _log.error("The worker %s", end.how)
+            _log.error("%s %s", worker, end.how)
         actions = self._pool.worker_down(worker)
         # Of one prediction or of none: which of several said it cannot be known.
         owner = actions[0].id if len(actions) == 1 else None
@@ -235,52 +231,18 @@ class Service(Owner):
 
     def worker_given_up(self, worker: str) -> None:
         """See `Owner`."""
-        trouble = self._supervisor.trouble
-        _log.error("%s is given up. %s", worker, trouble)
-        self._perform(self._pool.drop_waiting(), trouble)
+        _log.error("%s is given up. %s", worker, self._workers[worker].trouble)
+        if not self._workers.may_run:
+            self._drop(self._workers.trouble)
 
-    # Taking
+    def worker_busy(self, worker: str) -> bool:
+        """See `Owner`."""
+        return bool(self._pool.running_on(worker))
 
-    def _make(self, request: PredictionRequest, terms: Terms) -> Live:
-        self._check_ready()
-        given, unknown = checked_input(request.input, self._schema)
-        if unknown:
-            _log.warning("Unknown inputs are ignored: %s", ", ".join(unknown))
-        shown = self._schema.hide_secrets(given) if self._schema else given
-        now = self._around.now()
-        prediction = Prediction(
-            request.id or self._around.new_id(), shown if terms.echo else None, now
-        )
-        # One client's key means nothing to another.
-        key = f"{terms.client}\n{terms.key}" if terms.key else ""
-        record = Record(prediction.id, now, key, terms.fingerprint)
-        return Live(
-            prediction=prediction,
-            record=record,
-            terms=terms,
-            given=given,
-            context=request.context or {},
-            outputs=Outputs(prediction.id, self._around.send_files()),
-            place=self._place,
-        )
-
-    async def _add(self, live: Live) -> Tracked | None:
-        """Put a new prediction into the store; return the one it would double."""
-        store, terms = self._around.store, live.terms
-        known = await store.add(live.record)
-        if known is None:
-            return None
-        if terms.join or (terms.key and known.key == live.record.key):
-            if terms.fingerprint and known.fingerprint and terms.fingerprint != known.fingerprint:
-                raise OtherRequest("an earlier request with the same id or key was another one")
-            return self._tracked(known)
-        # Asked for again by its id: that of one that has ended is free.
-        if known.ended and known.id not in self._live:
-            await store.remove(known.id)
-            known = await store.add(live.record)
-        if known is not None:
-            raise IdInUse(f"a prediction with the id {live.id!r} has not ended yet")
-        return None
+    def _waiting(self, live: Live) -> Waiting:
+        terms = live.terms
+        cost = self._pace.cost(terms.client)
+        return Waiting(live.id, terms.client, terms.priority, cost, terms.size)
 
     # Carrying out
 
@@ -291,56 +253,58 @@ class Service(Owner):
             action = todo.popleft()
             if isinstance(action, Start):
                 todo.extend(self._start(self._live[action.id], action.worker))
+            elif isinstance(action, End):
+                self._end(self._live[action.id], action.reason, why)
             elif isinstance(action, Stop):
                 todo.extend(self._stop(self._live[action.id], action.worker))
             else:
-                self._end(self._live[action.id], action.reason, why)
+                self._kill(action)
 
     def _start(self, live: Live, worker: str) -> Actions:
         """Send a prediction to a worker; what cannot be sent ends and gives its slot back."""
         live.prediction.start(self._around.now())
         live.feed.add(events.Started())
-        try:
-            live.outputs.folder = folder = self._around.scratch.lend()
-            if urls := urls_in(live.given, self._file_inputs):
-                live.arrival = asyncio.ensure_future(self._fetch(live, worker, urls, folder))
-            else:
-                self._send(live, folder, {})
-        except (OSError, ValueError) as error:
-            return self._cannot_start(live, worker, error)
-        return ()
-
-    async def _fetch(self, live: Live, worker: str, urls: dict[str, str], folder: Path) -> None:
-        """Fetch the input files, holding the slot meanwhile, and send the prediction."""
-        try:
-            local = await fetch_all(urls, folder, self._around.download)
-            self._send(live, folder, local)
-        except InputFileError as error:
-            live.result = failed(f"Prediction failed: {error}")
-            self._perform(self._pool.finish(worker, live.id))
-        except (OSError, ValueError) as error:
-            self._perform(self._cannot_start(live, worker, error))
-        finally:
-            live.arrival = None
-
-    def _send(self, live: Live, folder: Path, local: dict[str, Path]) -> None:
-        given = for_worker(live.given, self._file_inputs, local)
-        self._supervisor.send(
-            wire.Predict(id=live.id, input=given, context=live.context, dir=str(folder))
-        )
-
-    def _cannot_start(self, live: Live, worker: str, error: Exception) -> Actions:
-        _log.error("Cannot start prediction %s", live.id, exc_info=error)
-        live.result = failed(f"The prediction cannot be started: {type(error).__name__}")
-        return self._pool.finish(worker, live.id)
+        self._deadlines.starts(live)
+        return self._settle(live, worker, self._dispatch.start(live, worker))
 
     def _stop(self, live: Live, worker: str) -> Actions:
-        if live.arrival is None:
-            self._supervisor.send(wire.Cancel(id=live.id))
+        live.stopping = True
+        self._deadlines.stops(live)
+        return self._settle(live, worker, self._dispatch.stop(live, worker))
+
+    def _settle(self, live: Live, worker: str, result: Result | None) -> Actions:
+        """Give the slot back where there is a result: it never reached its worker."""
+        if result is None:
             return ()
-        live.arrival.cancel()
-        live.result = Result(status=Status.CANCELED)
+        live.result = result
         return self._pool.finish(worker, live.id)
+
+    def _cannot(self, live: Live, worker: str, result: Result) -> None:
+        self._perform(self._settle(live, worker, result))
+
+    def _kill(self, kill: Kill) -> None:
+        stuck = ", ".join(self._pool.running_on(kill.worker))
+        _log.warning("%s is replaced: %s did not stop when told to", kill.worker, stuck)
+        self._workers[kill.worker].replace(
+            "did not stop a prediction when told to and was replaced"
+        )
+
+    # What time brings
+
+    def expire(self, live: Live, why: str) -> None:
+        """See `Overseer`."""
+        self._perform(self._pool.expire(live.id), why)
+
+    def overrun(self, live: Live, why: str) -> None:
+        """See `Overseer`."""
+        live.overrun = why
+        self._perform(self._pool.cancel(live.id))
+
+    def overdue(self, live: Live) -> None:
+        """See `Overseer`."""
+        self._perform(self._pool.overdue(live.id))
+
+    # Ending
 
     def _finish(self, worker: str, done: wire.Done) -> None:
         live = self._live.get(done.id)
@@ -349,21 +313,30 @@ class Service(Owner):
             _log.warning("%s ended prediction %r, which it does not run", worker, done.id)
             return
         live.result = result_of(done)
-        self._pace.note(done.predict_time)
+        self._pace.note(live.terms.client, done.predict_time)
         self._perform(actions)
 
     def _end(self, live: Live, reason: Reason, why: str) -> None:
+        clear(live)
         if live.arrival is not None:
             live.arrival.cancel()
-        if reason is Reason.CANCELED:
-            live.result = Result(status=Status.CANCELED)
-        elif live.result is None:
-            started = live.prediction.started_at
-            taken = (self._around.now() - started).total_seconds() if started else 0.0
-            live.result = failed(why, predict_time=taken)
+        live.result = self._result(live, reason, why)
         if live.result.output is not None:
             live.outputs.add(live.result.output, partial(_complete, live))
         live.outputs.end(partial(self._conclude, live))
+
+    def _result(self, live: Live, reason: Reason, why: str) -> Result:
+        if reason is Reason.CANCELED:
+            return Result(status=Status.CANCELED)
+        result, started = live.result, live.prediction.started_at
+        taken = (self._around.now() - started).total_seconds() if started and not result else 0.0
+        if result is None and live.stopping:
+            result = Result(status=Status.CANCELED, predict_time=taken)
+        elif result is None:
+            result = failed(why, predict_time=taken)
+        if result.status is Status.CANCELED and live.overrun:
+            return replace(result, status=Status.FAILED, error=live.overrun)
+        return result
 
     def _conclude(self, live: Live) -> None:
         """Everything that the prediction gave has been passed on; end it."""
@@ -402,27 +375,24 @@ class Service(Owner):
     # Small questions
 
     def _check_ready(self) -> None:
-        phase = self._supervisor.phase
+        phase = self._workers.phase
         if phase is Phase.STARTING:
             raise NotReady("")
         if phase not in {Phase.READY, Phase.RESTARTING}:
-            raise NotReady(self._supervisor.trouble)
+            raise NotReady(self._workers.trouble)
 
     def _tracked(self, record: Record) -> Tracked:
         return self._live.get(record.id) or Past(record)
 
     def _place(self, prediction_id: str) -> Place | None:
-        position = self._pool.position(prediction_id)
+        position = self._pool.queue.position(prediction_id)
         if position is None:
             return None
-        wait = self._pace.wait(waiting=position, running=self._pool.running)
+        wait = self._pace.wait(waiting=position, slots=self._pool.slots)
         return Place(position, wait)
 
-    def _ask_health(self, nonce: int) -> None:
-        self._supervisor.send(wire.Healthcheck(nonce=nonce))
-
     def __repr__(self) -> str:
-        return f"<Service {self._supervisor.phase.value}, {self._pool!r}>"
+        return f"<Service {self._workers.phase.value}, {self._pool!r}>"
 
 
 def _show(live: Live, item: object) -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from cog.server.logs import LogBuffer
 from cog.server.process import Exit, Link, Receive
-from cog.wire import Done, Log, Ready, SetupFailed, ToServer, ToWorker
+from cog.server.pulse import PulsePolicy
+from cog.wire import Done, Log, Ping, Pong, Ready, SetupFailed, ToServer, ToWorker
 
 _STOP_PATIENCE = 2.0  # seconds between asking a worker to end and killing it
 
@@ -48,6 +49,7 @@ class WorkerPolicy:
     longest: float = 30.0
     limit: int = 5
     calm: float = 600.0
+    pulse: PulsePolicy = field(default_factory=PulsePolicy)
 
     def delay(self, deaths: int) -> float | None:
         """Return the wait after that many deaths in a row; None: give up."""
@@ -80,6 +82,9 @@ class Owner(Protocol):
     def worker_message(self, worker: str, message: ToServer) -> None:
         """The worker said something."""
 
+    def worker_busy(self, worker: str) -> bool:
+        """Say whether the worker runs anything."""
+
     def worker_lost(self, worker: str, end: Exit) -> None:
         """A worker that was ready is gone. It may come back."""
 
@@ -110,6 +115,9 @@ class Supervisor:
         self._policy = policy
         self._link: Link | None = None
         self._deaths = 0
+        self._restarts = 0
+        self._replaced = False  # its death was our own doing
+        self._heard = 0.0  # when it last said something, on the loop's clock
         self._verdict: asyncio.Future[Ready | SetupFailed] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -121,6 +129,20 @@ class Supervisor:
         """Send to the worker there is now; lost if there is none."""
         if self._link is not None:
             self._link.send(message)
+
+    @property
+    def restarts(self) -> int:
+        """How often another worker has taken the place of one that was lost."""
+        return self._restarts
+
+    def replace(self, why: str) -> None:
+        """End the worker there is now, which is no fault of the model, and start another.
+
+        ``why`` follows a subject: "did not stop when told to".
+        """
+        if self._link is not None and self.phase is Phase.READY:
+            self._replaced = True
+            self._link.kill(why)
 
     async def stop(self) -> None:
         """End the worker for good: politely if it is ready, else at once."""
@@ -141,6 +163,10 @@ class Supervisor:
             if self.phase is Phase.STARTING:
                 self.phase = Phase.SETUP_FAILED
                 break
+            self._restarts += 1
+            if self._replaced:
+                self._replaced = False
+                continue
             self._deaths += 1
             delay = self._policy.delay(self._deaths)
             if delay is None:
@@ -194,12 +220,33 @@ class Supervisor:
         born = loop.time()
         self.phase, self.trouble = Phase.READY, ""
         self._owner.worker_ready(self.worker, ready)
-        end = await asyncio.shield(link.exited)
+        watch = asyncio.create_task(self._watch(link))
+        try:
+            end = await asyncio.shield(link.exited)
+        finally:
+            watch.cancel()
         if loop.time() - born >= self._policy.calm:
             self._deaths = 0
         if self.phase is not Phase.STOPPED:
             self.phase, self.trouble = Phase.RESTARTING, f"The worker {end.how}"
         self._owner.worker_lost(self.worker, end)
+
+    async def _watch(self, link: Link) -> None:
+        """Ping the worker for ever; kill it once it is hung."""
+        loop, pulse, nonce = asyncio.get_running_loop(), self._policy.pulse, 0
+        self._heard = loop.time()
+        while True:
+            asleep = loop.time()
+            await asyncio.sleep(pulse.interval)
+            if loop.time() - asleep > 2 * pulse.interval:
+                self._heard = loop.time()  # it was this process that stood still
+            silence = loop.time() - self._heard
+            stopped = silence >= pulse.idle and link.is_stopped()
+            if pulse.is_hung(silence, busy=self._owner.worker_busy(self.worker), stopped=stopped):
+                link.kill(f"did not answer for {silence:.0f} seconds and was killed")
+                return
+            nonce += 1
+            link.send(Ping(nonce=nonce))
 
     def _fail_setup(self, trouble: str) -> None:
         self.trouble = trouble
@@ -207,6 +254,7 @@ class Supervisor:
         self.setup.complete("failed", self._now())
 
     def _receive(self, message: ToServer) -> None:
+        self._heard = asyncio.get_running_loop().time()
         verdict = self._verdict
         if verdict is not None and not verdict.done():
             if isinstance(message, Ready | SetupFailed):
@@ -214,6 +262,8 @@ class Supervisor:
                 return
             if isinstance(message, Log):
                 self.setup.logs.add(message.data)
+        if isinstance(message, Pong):
+            return
         if isinstance(message, Done):
             self._deaths = 0
         self._owner.worker_message(self.worker, message)

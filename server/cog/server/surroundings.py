@@ -1,0 +1,38 @@
+"""What the service is given: the world around it, and the limits it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cog.server.inputs import Download
+from cog.server.outputs import SendFile
+from cog.server.scratch import Scratch
+from cog.server.store import Store
+from cog.server.supervisor import Launch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What holds where a request does not say otherwise; times in seconds, None: no limit.
+
+    A prediction that was told to stop has ``cancel_grace`` to do so; then its worker is killed.
+    """
+
+    queue_timeout: float | None = None
+    run_timeout: float | None = None
+    cancel_grace: float | None = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the service does not decide: workers, time, names, where things are kept and sent."""
+
+    launches: Mapping[str, Launch]  # by the name of the worker
+    scratch: Scratch
+    store: Store
+    send_files: Callable[[], SendFile]  # for the files of one prediction
+    download: Download
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
