@@ -1,16 +1,10 @@
 """What packages need beside their wheels, known from their documentation.
 
-Names are canonical (PEP 503). A package that is missing here is treated as any other one.
+Names are canonical (PEP 503). A package that is missing here is treated as any other one. This
+module needs nothing: it is asked in every build.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
-
-from cog_compat.versions import pinned
 
 TORCH_FAMILY = frozenset({"torch", "torchvision", "torchaudio"})
 
@@ -28,87 +22,26 @@ COMPILES_WHILE_RUNNING = frozenset(
     )
 )
 
-# CUDA sources that setup.py compiles with nvcc, against the torch that is installed.
-COMPILED_WITH_NVCC = frozenset(
-    (
-        "apex",
-        "causal-conv1d",
-        "detectron2",
-        "diff-gaussian-rasterization",
-        "flash-attn",
-        "gsplat",
-        "kaolin",
-        "mamba-ssm",
-        "minkowskiengine",
-        "natten",
-        "nvdiffrast",
-        "pointnet2-ops",
-        "pytorch3d",
-        "simple-knn",
-        "tinycudann",
-        "torch-cluster",
-        "torch-scatter",
-        "torch-sparse",
-        "torch-spline-conv",
-    )
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """CUDA libraries that a package loads, ``since`` a release of it (empty: always).
-
-    ``wheels`` are requirements that bring them; none: they have to be in the image.
-    """
-
-    cuda: str
-    cudnn: str = ""
-    wheels: tuple[str, ...] = ()
-    since: str = ""
-
-
-_CTRANSLATE2 = ("nvidia-cublas-cu12", "nvidia-cudnn-cu12==9.*")
-
-# Newest first.
-_LOADS_CUDA = {
-    "ctranslate2": (
-        Needs(cuda="12.0", cudnn="9", wheels=_CTRANSLATE2, since="4.5"),
-        Needs(cuda="12.0", cudnn="8", since="4.0"),
-        Needs(cuda="11.8", cudnn="8"),
+# CUDA sources that setup.py compiles with nvcc, against the torch that is installed; each with what
+# it requires to run, because asking the package itself would already need all of that.
+COMPILED_WITH_NVCC = {
+    "apex": ("torch",),
+    "causal-conv1d": ("torch", "packaging"),
+    "detectron2": (
+        *("torch", "torchvision", "pillow", "matplotlib", "pycocotools", "termcolor", "yacs"),
+        *("tabulate", "cloudpickle", "tqdm", "tensorboard", "fvcore", "iopath", "omegaconf"),
+        *("hydra-core", "black", "packaging"),
     ),
-    "faster-whisper": (
-        Needs(cuda="12.0", cudnn="9", wheels=_CTRANSLATE2, since="1.1"),
-        Needs(cuda="12.0", cudnn="8"),
-    ),
-    "cupy-cuda11x": (Needs(cuda="11.8"),),
-    "cupy-cuda12x": (
-        Needs(cuda="12.0", wheels=("cupy-cuda12x[ctk]",), since="14.0"),
-        Needs(cuda="12.0"),
-    ),
-    "cupy-cuda13x": (
-        Needs(cuda="13.0", wheels=("cupy-cuda13x[ctk]",), since="14.0"),
-        Needs(cuda="13.0"),
-    ),
+    "diff-gaussian-rasterization": ("torch",),
+    "flash-attn": ("torch", "einops"),
+    "gsplat": ("torch", "numpy", "jaxtyping", "rich"),
+    "mamba-ssm": ("torch", "packaging", "einops", "triton", "transformers"),
+    "nvdiffrast": ("torch", "numpy"),
+    "pytorch3d": ("torch", "iopath"),
+    "simple-knn": ("torch",),
+    "tinycudann": ("torch",),
+    "torch-cluster": ("torch", "scipy"),
+    "torch-scatter": ("torch",),
+    "torch-sparse": ("torch", "scipy"),
+    "torch-spline-conv": ("torch",),
 }
-
-
-def cuda_needs(name: str, specifier: str) -> Needs | None:
-    """Return what CUDA libraries a package loads; None for one that is not known to load any."""
-    version = pinned(SpecifierSet(specifier))
-    for needs in _LOADS_CUDA.get(name, ()):
-        if version is None or not needs.since or version >= Version(needs.since):
-            return needs
-    return None
-
-
-# Where NVIDIA's wheels keep their libraries, below site-packages.
-_CU12 = (
-    "cublas cuda_cupti cuda_nvrtc cuda_runtime cudnn cufft curand cusolver cusparse nccl nvjitlink"
-)
-_FOLDERS = {11: _CU12, 12: _CU12, 13: "cu13 cudnn nccl"}
-
-
-def library_folders(cuda: str) -> tuple[str, ...]:
-    """Return the folders of NVIDIA's wheels for a CUDA, relative to site-packages."""
-    major = int(cuda.partition(".")[0])
-    return tuple(f"nvidia/{name}/lib" for name in _FOLDERS.get(major, _FOLDERS[13]).split())

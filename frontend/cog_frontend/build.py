@@ -29,8 +29,10 @@ from cog_frontend.images import (
     Images,
     image_state,
     resolved_base,
+    resolved_other,
     resolved_toolbox,
     start_images,
+    start_others,
 )
 from cog_frontend.locking import Locking
 from cog_frontend.options import ARG_CACHE_NAMESPACE, Options
@@ -198,6 +200,7 @@ class Build:
             name=f"[{prefix}base] FROM {base.ref}", locations=location(source, planned.base.span)
         )
         toolbox_metadata = llb.Metadata(name=f"[{prefix}internal] load the toolbox")
+        others = start_others(self._bridge, options, planned.images, platform)
         return Surroundings(
             base=image_state(base, platform, base_metadata),
             toolbox=image_state(resolved_toolbox(images), platform, toolbox_metadata),
@@ -210,6 +213,17 @@ class Build:
             sandbox=options.sandbox,
             cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
             base_key=base.pinned,
+            images={
+                image.name: image_state(
+                    resolved_other(image, others[image.name], options.filename),
+                    platform,
+                    llb.Metadata(
+                        name=f"[{prefix}{image.name}] FROM {image.ref}",
+                        locations=location(source, image.span),
+                    ),
+                )
+                for image in planned.images
+            },
             prefix=prefix,
         )
 

@@ -7,6 +7,7 @@ it the same layers become a chain in the plan's order: same content, less parall
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from buildkit_llb import (
@@ -42,7 +43,8 @@ class Surroundings:
     """What a plan is built from and how: the states and choices that are not in the plan.
 
     ``base`` carries the base image's environment; ``project`` is the whole build context and
-    ``inputs`` a narrow view of it for single files; ``source`` is the config file for locations;
+    ``inputs`` a narrow view of it for single files; ``images`` are the plan's other images by
+    name; ``source`` is the config file for locations;
     ``base_key`` tells base images apart.
     """
 
@@ -53,6 +55,7 @@ class Surroundings:
     source: SourceInfo
     can_merge: bool
     sandbox: Sandbox
+    images: Mapping[str, State] = field(default_factory=dict)
     no_cache: bool = False
     no_cache_layers: frozenset[str] = frozenset()
     cache_namespace: str = ""
@@ -78,9 +81,10 @@ class _Converter:
     _starts: dict[str, State] = field(default_factory=dict)
 
     def image(self) -> State:
+        layers = tuple(layer for layer in self.plan.layers if layer.kept)
         if not self.around.can_merge:
-            return self._stacked(self.plan.layers)
-        return self._merged(self.plan.layers, "[image] join the layers")
+            return self._stacked(layers)
+        return self._merged(layers, "[image] join the layers")
 
     def built(self, layer: model.Layer) -> State:
         """What the steps of a layer end with."""
@@ -144,20 +148,25 @@ class _Converter:
         if isinstance(step, model.Write):
             return state.file(*_write(step.files), metadata=metadata)
         if isinstance(step, model.Copy):
-            sources = {"toolbox": self.around.toolbox, "project": self.around.project}
-            action = copy(
-                sources[step.source],
-                step.path,
-                step.dest,
-                contents_only=True,
-                create_dest_path=True,
-                follow_symlink=True,
-            )
-            return state.file(action, metadata=metadata)
+            return state.file(self._copy(step), metadata=metadata)
         ran = self._exec(step, state, layer.made, again=again)
         if layer.made:
             return ran.output(layer.made)
         return replace(state, output=ran.root.output)
+
+    def _copy(self, step: model.Copy) -> FileAction:
+        sources = {"toolbox": self.around.toolbox, "project": self.around.project}
+        is_pattern = "*" in step.path
+        return copy(
+            (sources | dict(self.around.images))[step.source],
+            step.path,
+            step.dest,
+            contents_only=not is_pattern,
+            create_dest_path=True,
+            follow_symlink=not is_pattern,
+            allow_wildcard=is_pattern,
+            allow_empty_wildcard=is_pattern,
+        )
 
     def _exec(self, step: model.Exec, state: State, made: str, *, again: bool) -> Exec:
         running = state.with_cwd(step.cwd)
@@ -184,7 +193,8 @@ class _Converter:
 
     def _mount(self, mount: model.Mount, step: model.Exec) -> Mount:
         if isinstance(mount, model.Bind):
-            return bind(mount.target, self.around.toolbox, selector=mount.path, readonly=True)
+            image = self.around.images[mount.image] if mount.image else self.around.toolbox
+            return bind(mount.target, image, selector=mount.path, readonly=True)
         if isinstance(mount, model.Cache):
             sharing = Sharing.LOCKED if mount.locked else Sharing.SHARED
             base = self.around.base_key if mount.per_base else ""

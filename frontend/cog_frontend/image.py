@@ -53,6 +53,7 @@ def _runtime(
     }
 
 
+_LIBRARY_PATH = "LD_LIBRARY_PATH"
 # Of the base itself; the rest is its history with its builder (image-spec v1, before OCI).
 _KEPT = frozenset({"author", "variant", "os.version", "os.features", "history"})
 # Settings of the base's own program, which is not what this image runs.
@@ -67,6 +68,10 @@ def base_env(base: bytes) -> dict[str, str]:
 
 
 def image_env(base: Mapping[str, str], settings: ImageSettings) -> dict[str, str]:
-    """The base's environment, then the plan's, with the plan's folders first on PATH."""
+    """The base's environment, then the plan's, with the plan's folders first on its paths."""
     path = ":".join((*settings.path, base.get("PATH", DEFAULT_PATH)))
-    return {**base, "PATH": path, **dict(settings.env)}
+    added = {"PATH": path}
+    if settings.libraries:
+        folders = (*settings.libraries, *filter(None, [base.get(_LIBRARY_PATH)]))
+        added[_LIBRARY_PATH] = ":".join(folders)
+    return {**base, **added, **dict(settings.env)}

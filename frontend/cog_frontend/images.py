@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import buildkit_llb as llb
-from cog_frontend.errors import FrontendError, Problem, ProjectError
+from cog_frontend.errors import FrontendError, Problem, ProjectError, Span
 from cog_frontend.gateway import Bridge, Pending, ResolvedImage
 from cog_frontend.image import base_env
 from cog_frontend.options import ARG_TOOLBOX, Options, named_context, toolbox_reference
-from cog_frontend.plan.model import Base
+from cog_frontend.plan.model import Base, Image
 from cog_frontend.rpc import RpcError
 from cog_frontend.sandbox import OptionError
 from cog_frontend.version import FRONTEND
@@ -29,20 +30,31 @@ class Images:
 
 def start_images(bridge: Bridge, options: Options, base: Base, platform: llb.Platform) -> Images:
     """Ask the daemon for the digests and configs of a platform's images."""
-
-    def resolve(name: str, ref: str) -> Pending[ResolvedImage]:
-        chosen = _full_name(_overridden(options, name, platform) or ref)
-        return bridge.start_resolve(
-            chosen,
-            platform=platform,
-            resolve_mode=options.resolve_mode,
-            log_name=f"[internal] load metadata for {chosen}",
-        )
-
+    toolbox = toolbox_reference(options, FRONTEND, base.python)
     return Images(
         platform=platform,
-        base=resolve(base.ref, base.ref),
-        toolbox=resolve(TOOLBOX, toolbox_reference(options, FRONTEND, base.python)),
+        base=_start(bridge, options, platform, base.ref),
+        toolbox=_start(bridge, options, platform, toolbox, name=TOOLBOX),
+    )
+
+
+def start_others(
+    bridge: Bridge, options: Options, images: Iterable[Image], platform: llb.Platform
+) -> dict[str, Pending[ResolvedImage]]:
+    """Ask for the other images that a plan takes files from."""
+    return {each.name: _start(bridge, options, platform, each.ref) for each in images}
+
+
+def _start(
+    bridge: Bridge, options: Options, platform: llb.Platform, ref: str, *, name: str = ""
+) -> Pending[ResolvedImage]:
+    """Ask for an image, or for the one that a named context (of its own name) puts there."""
+    chosen = _full_name(_overridden(options, name or ref, platform) or ref)
+    return bridge.start_resolve(
+        chosen,
+        platform=platform,
+        resolve_mode=options.resolve_mode,
+        log_name=f"[internal] load metadata for {chosen}",
     )
 
 
@@ -63,15 +75,22 @@ def _full_name(ref: str) -> str:
 
 def resolved_base(images: Images, base: Base, filename: str) -> ResolvedImage:
     """Wait for the base image; a failure points at the lines that chose it."""
+    return _resolved(images.base, f"the base image {base.ref}", base.span, filename)
+
+
+def resolved_other(image: Image, answer: Pending[ResolvedImage], filename: str) -> ResolvedImage:
+    """Wait for another image; a failure points at the lines that chose it."""
+    return _resolved(answer, f"the image {image.ref}", image.span, filename)
+
+
+def _resolved(
+    answer: Pending[ResolvedImage], what: str, span: Span | None, filename: str
+) -> ResolvedImage:
     try:
-        return images.base.result()
+        return answer.result()
     except RpcError as error:
-        problem = Problem(
-            file=filename,
-            message=f"the base image {base.ref} cannot be loaded: {error.message}",
-            span=base.span,
-        )
-        raise ProjectError([problem]) from error
+        message = f"{what} cannot be loaded: {error.message}"
+        raise ProjectError([Problem(file=filename, message=message, span=span)]) from error
 
 
 def resolved_toolbox(images: Images) -> ResolvedImage:

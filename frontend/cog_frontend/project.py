@@ -38,6 +38,7 @@ def read_project(
     reader.problems += known
     schema = reader.attempt(reader.schema, _Schema())
     requirements = reader.attempt(reader.requirements, None)
+    stack = reader.stack(requirements)
     reader.sdk()
     if reader.problems:
         raise ProjectError(reader.problems)
@@ -45,7 +46,8 @@ def read_project(
         config_file=config_file,
         schema=schema.document,
         concurrency=schema.concurrency,
-        requirements=requirements,
+        requirements=stack.applied(requirements),
+        stack=stack,
         warnings=tuple(reader.warnings),
     )
 
@@ -124,6 +126,22 @@ class _Reader:
         if "git" not in {package.text for package in build.system_packages}:
             self.warnings += found.git
         return found
+
+    def stack(self, requirements: plan.Requirements | None) -> plan.Stack:
+        """Choose what of CUDA and compilers the image has, and keep what is wrong with it."""
+        predictor = self._config.predictor
+        file = predictor.text.partition(":")[0] if predictor else ""
+        chosen = plan.choose_stack(
+            plan.Facts(
+                config=self._config,
+                filename=self._filename,
+                listing=plan.listing(requirements),
+                compiles=plan.compiling_code(file, self._read(file) or b"") if file else None,
+            )
+        )
+        self.problems += chosen.problems
+        self.warnings += chosen.warnings
+        return chosen
 
     def sdk(self) -> None:
         """Say that a release of Cog's SDK is not what the image gets."""

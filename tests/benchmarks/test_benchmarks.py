@@ -50,7 +50,7 @@ def test_the_floor_is_the_dockerfile_and_what_the_container_adds() -> None:
 
 def plan(*steps: model.Step, labels: tuple[tuple[str, str], ...] = ()) -> model.Plan:
     return model.Plan(
-        base=model.Base(ref="python:3.12-slim", python="3.12", reason=""),
+        base=model.Base(ref="python:3.12-slim", python="3.12"),
         layers=(model.Layer(name="one", steps=steps),),
         image=model.ImageSettings(
             env=(("A", "x y"),),

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cog_compat import (
-    NoMatch,
-    cuda_needs,
-    driver_floor,
-    library_folders,
-    resolve_framework,
-    resolve_image,
-    resolve_torch,
-)
+from cog_compat.cuda import driver_floor, resolve_image
+from cog_compat.errors import NoMatch
+from cog_compat.frameworks import resolve_framework
+from cog_compat.libraries import cuda_needs, library_folders
+from cog_compat.torch import resolve_torch
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import cog_compat
-from cog_compat import resolve_framework, resolve_image, resolve_torch
+from cog_compat.cuda import resolve_image
+from cog_compat.frameworks import resolve_framework
 from cog_compat.rows import (
     FrameworkRow,
     ImageRow,
@@ -19,6 +20,7 @@ from cog_compat.rows import (
     tensorflow_rows,
     torch_rows,
 )
+from cog_compat.torch import resolve_torch
 from tools.update_compat import DATA, DESCRIPTIONS, module
 
 FRAMEWORK_ROWS = [*tensorflow_rows(), *jax_rows(), *onnxruntime_rows()]

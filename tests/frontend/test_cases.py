@@ -31,6 +31,15 @@ TOOLBOX = FakeImage(
     config={"config": {}},
     files={"bin/uv": b"", **{f"runtime/3.{minor}/serve.py": b"" for minor in range(10, 15)}},
 )
+CUDA_TAGS = ("11.2.2-cudnn8-runtime-ubuntu20.04", "12.4.1-cudnn-devel-ubuntu22.04")
+CUDA = FakeImage(
+    config={"config": {}},
+    files={
+        "usr/local/cuda-11.2/lib64/libcudart.so.11.0": b"",
+        "usr/lib/x86_64-linux-gnu/libcudnn.so.8": b"",
+        "usr/local/cuda-12.4/bin/nvcc": b"",
+    },
+)
 SOURCE = "registry.example.com/cogkit/frontend:1"
 Golden = Callable[[Path, str], None]
 
@@ -77,7 +86,7 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
     images = {
         f"docker.io/library/python:{version}-slim": BASE
         for version in ("3.10", "3.11", "3.12", "3.13", "3.12.4")
-    }
+    } | {f"docker.io/nvidia/cuda:{tag}": CUDA for tag in CUDA_TAGS}
     toolboxes = {f"{SOURCE}-toolbox-{python}": TOOLBOX for python in SUPPORTED_PYTHONS}
     definition = (filename, f"{filename}.dockerignore")
     bridge = FakeBridge(

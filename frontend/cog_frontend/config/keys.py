@@ -22,8 +22,15 @@ from cog_frontend.errors import Span
 # Keys that are read and checked, and that no build acts on: said, never dropped in silence.
 NOT_YET = frozenset(
     {
-        *("build.base", "build.cache", "build.compression", "build.copy", "build.cuda"),
-        *("build.cudnn", "build.lock", "build.platforms", "build.python_index", "build.ssh"),
+        *(
+            "build.cache",
+            "build.compression",
+            "build.copy",
+            "build.lock",
+            "build.platforms",
+            "build.python_index",
+            "build.ssh",
+        ),
         *("build.user", "weights"),
     }
 )

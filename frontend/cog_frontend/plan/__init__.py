@@ -1,30 +1,34 @@
 """Config and project facts -> Plan: plain values that everything below builds from."""
 
-from cog_frontend.plan.compile import (
-    BEFORE_PACKAGES,
-    Project,
-    choose_base,
-    effective_config,
-    make_plan,
-)
+from cog_frontend.plan.base import choose_base
+from cog_frontend.plan.choose import choose_stack
+from cog_frontend.plan.compile import BEFORE_PACKAGES, Project, effective_config, make_plan
+from cog_frontend.plan.compiling import compiling_code
 from cog_frontend.plan.lock import Lock, read_lock
 from cog_frontend.plan.model import Plan
 from cog_frontend.plan.packages import LOCK
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
+from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
+from cog_frontend.plan.wanted import listing
 from cog_frontend.plan.wheel import Target, target
 
 __all__ = [
     "BEFORE_PACKAGES",
     "LOCK",
+    "Facts",
     "Lock",
     "Plan",
     "Project",
     "Requirements",
+    "Stack",
     "Target",
     "choose_base",
+    "choose_stack",
+    "compiling_code",
     "effective_config",
     "from_packages",
+    "listing",
     "make_plan",
     "plan_json",
     "read_lock",

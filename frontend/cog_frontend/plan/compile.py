@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cog_frontend.config import Command, Config, SecretMount, SshMount
 from cog_frontend.errors import Problem, Span
-from cog_frontend.plan import layout, packages, python, system
+from cog_frontend.plan import cuda, layout, packages, python, system
+from cog_frontend.plan.base import base_decisions, choose_base, python_span
 from cog_frontend.plan.lock import Lock
 from cog_frontend.plan.model import (
-    Base,
     Copy,
     Exec,
     File,
@@ -23,6 +23,7 @@ from cog_frontend.plan.model import (
     Write,
 )
 from cog_frontend.plan.requirements import Requirements
+from cog_frontend.plan.stack import Stack
 
 # Layers that no package has a part in.
 BEFORE_PACKAGES = (python.VENV, system.NAME)
@@ -33,15 +34,17 @@ class Project:
     """What is known of a project besides its config.
 
     ``schema`` is the OpenAPI document of the predictor (compact JSON; empty: no predictor),
-    ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config.
-    ``lock`` says which packages the requirements mean, once that is known; ``system_first``: it is
-    worked out where the system packages are. ``warnings`` are for the user and stop nothing.
+    ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config,
+    ``stack`` what was chosen of CUDA and compilers. ``lock`` says which packages the requirements
+    mean, once that is known; ``system_first``: it is worked out where the system packages are.
+    ``warnings`` are for the user and stop nothing.
     """
 
     config_file: tuple[str, bytes]
     schema: str = ""
     concurrency: int | None = None
     requirements: Requirements | None = None
+    stack: Stack = field(default_factory=Stack)
     lock: Lock | None = None
     system_first: bool = False
     warnings: tuple[Problem, ...] = ()
@@ -53,38 +56,29 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     Without the project's lock the plan ends with the layer that makes it: ``Plan.stage("lock")``.
     """
     env = _user_env(config)
+    base, stack = choose_base(config), project.stack
     layers = [
-        python.venv_layer(config.python_minor, _python_span(config)),
-        system.system_layer(config.build.system_packages, env),
+        python.venv_layer(base, python_span(config)),
+        cuda.libraries_layer(stack),
+        system.system_layer(config.build.system_packages, env, more=stack.system),
     ]
+    system_name = system.NAME if system.NAME in _names(layers) else ""
+    layers.append(cuda.toolchain_layer(stack, env, system=system_name))
     layers += _package_layers(config, project, _names(layers))
     layers.append(_run_layer(config, _names(layers)))
     # The metadata stands after the source: its cog.yaml wins over another file of that name.
     layers += [_runtime_layer(config), _source_layer(), _metadata_layer(project)]
     return Plan(
-        base=choose_base(config),
+        base=base,
         layers=tuple(layer for layer in layers if layer),
         image=_image(config, project, version),
+        images=(stack.toolkit.image,) if stack.toolkit else (),
+        decisions=(*base_decisions(config), *stack.decisions),
     )
 
 
 def _names(layers: list[Layer | None]) -> tuple[str, ...]:
-    return tuple(layer.name for layer in layers if layer)
-
-
-def choose_base(config: Config) -> Base:
-    """Return the image to stand on; it depends on the config alone."""
-    return Base(
-        ref=f"python:{config.python}-slim",
-        python=config.python_minor,
-        reason=f"Python {config.python} on Debian: wheels bring what they need beyond it",
-        span=_python_span(config),
-    )
-
-
-def _python_span(config: Config) -> Span | None:
-    located = config.build.python_version
-    return located.span if located else None
+    return tuple(layer.name for layer in layers if layer and layer.kept)
 
 
 def _user_env(config: Config) -> tuple[tuple[str, str], ...]:
@@ -101,6 +95,7 @@ def _package_layers(config: Config, project: Project, before: tuple[str, ...]) -
         env=_user_env(config),
         options=requirements.options,
         system=system.NAME if system.NAME in before else "",
+        compiling=cuda.compiling(project.stack),
     )
     lock = packages.lock_layer(requirements, installing, system_first=project.system_first)
     if project.lock is None:
@@ -157,7 +152,7 @@ def _runtime_layer(config: Config) -> Layer:
         path=layout.toolbox_runtime(config.python_minor),
         dest=layout.RUNTIME,
         title=f"[runtime] copy the server for Python {config.python_minor}",
-        span=_python_span(config),
+        span=python_span(config),
     )
     return Layer(name="runtime", steps=(copy,))
 
@@ -182,7 +177,8 @@ def _source_layer() -> Layer:
 def _image(config: Config, project: Project, version: str) -> ImageSettings:
     return ImageSettings(
         env=(*_runtime_env(config, project), *_user_env(config)),
-        path=(layout.VENV_BIN,),
+        path=(layout.VENV_BIN, *cuda.image_path(gpu=config.build.gpu)),
+        libraries=cuda.image_libraries(project.stack, config.python_minor, gpu=config.build.gpu),
         entrypoint=(layout.TINI, "--"),
         # -I and -S keep the user's folder and packages out of the server's import path.
         command=(layout.PYTHON, "-I", "-S", layout.SERVE),
@@ -208,10 +204,7 @@ def _runtime_env(config: Config, project: Project) -> tuple[tuple[str, str], ...
         env.append(("COG_PREDICT_TYPE_STUB", config.predictor.text))
     if config.train:
         env.append(("COG_TRAIN_TYPE_STUB", config.train.text))
-    if config.build.gpu:
-        # What the NVIDIA container runtime reads; CUDA base images set the same.
-        env += [("NVIDIA_VISIBLE_DEVICES", "all"), ("NVIDIA_DRIVER_CAPABILITIES", "all")]
-    return tuple(env)
+    return (*env, *cuda.image_env(project.stack, gpu=config.build.gpu))
 
 
 def _labels(config: Config, project: Project, version: str) -> tuple[tuple[str, str], ...]:
@@ -233,12 +226,19 @@ def _freeze(lock: Lock | None) -> tuple[tuple[str, str], ...]:
     return (("run.cog.pip_freeze", "\n".join(lines)),)
 
 
+def _cuda(stack: Stack) -> dict[str, str]:
+    """The versions as Cog's keys have them."""
+    return {"cuda": stack.cuda, "cudnn": stack.cudnn}
+
+
 def effective_config(config: Config, project: Project) -> dict[str, object]:
     """The config as tools read it from the image's label: Cog's keys, defaults filled in.
 
     The predictor stands under ``predict`` whichever key the file used, as in Cog's images.
     """
     build: dict[str, object] = {"gpu": config.build.gpu, "python_version": config.python}
+    stack = project.stack
+    build |= {name: value for name, value in _cuda(stack).items() if config.build.gpu and value}
     if config.build.python_requirements:
         build["python_requirements"] = config.build.python_requirements.text
     if config.build.sdk_version:

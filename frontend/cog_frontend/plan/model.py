@@ -9,10 +9,11 @@ from cog_frontend.errors import Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bind:
-    """The toolbox image's ``path``, readable at ``target`` while a command runs."""
+    """A ``path`` of an image (the toolbox, or that of a name), readable while a command runs."""
 
     target: str
     path: str
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,11 @@ class Exec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """Copies the content of ``path`` in a source (``toolbox`` or ``project``) to ``dest``."""
+    """Copies the content of ``path`` in a source to ``dest``.
+
+    ``source`` is ``toolbox``, ``project`` or one of the plan's images. A ``path`` with a star in it
+    names files, which are copied into ``dest``.
+    """
 
     source: str
     path: str
@@ -121,13 +126,15 @@ class Layer:
 
     A layer with an ``Exec`` starts from the base and the layers it ``needs``; one without starts
     empty. Layers that do not need each other are built at the same time. ``made`` is an empty
-    folder for the command of the layer: what it leaves there is the layer, and nothing else.
+    folder for the command of the layer: what it leaves there is the layer, and nothing else. One
+    that is not ``kept`` is only stood on.
     """
 
     name: str
     steps: tuple[Step, ...]
     needs: tuple[str, ...] = ()
     made: str = ""
+    kept: bool = True
 
     @property
     def executes(self) -> bool:
@@ -136,18 +143,47 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Something that was decided for the project, and why.
+
+    ``file`` and ``span`` are the lines it follows from; empty: the config, or none of them.
+    """
+
+    topic: str
+    value: str
+    reason: str
+    file: str = ""
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The image everything stands on, and why this one; ``python`` is its minor version."""
+    """The image everything stands on; ``python`` is its minor version.
+
+    ``is_own``: the project names it, and it may be of any kind.
+    """
 
     ref: str
     python: str
-    reason: str
+    span: Span | None = None
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """Another image that steps take files from, by ``name``."""
+
+    name: str
+    ref: str
     span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSettings:
-    """How the image runs: what is added to the base image's own settings."""
+    """How the image runs: what is added to the base image's own settings.
+
+    ``path`` and ``libraries`` are folders put first on its PATH and its loader's path.
+    """
 
     env: tuple[tuple[str, str], ...]
     path: tuple[str, ...]
@@ -156,6 +192,7 @@ class ImageSettings:
     workdir: str
     ports: tuple[str, ...]
     labels: tuple[tuple[str, str], ...]
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +202,8 @@ class Plan:
     base: Base
     layers: tuple[Layer, ...]
     image: ImageSettings
+    images: tuple[Image, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     def layer(self, name: str) -> Layer:
         """Return the layer of that name; ``KeyError`` when there is none."""

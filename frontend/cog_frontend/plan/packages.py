@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cog_frontend.errors import Span
-from cog_frontend.plan import layout
+from cog_frontend.plan import layout, uv
+from cog_frontend.plan.cuda import TOOLCHAIN, Compiling
 from cog_frontend.plan.groups import SOURCE, Group, group
 from cog_frontend.plan.lock import Lock, lock_text
 from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Secret
@@ -23,31 +24,16 @@ class Installing:
 
     ``span`` are the lines of cog.yaml that want them, ``env`` the user's environment, ``options``
     those of uv that stand for options in the requirement files, ``system`` the layer of system
-    packages (empty: there is none).
+    packages (empty: there is none); ``compiling``: some are compiled with nvcc.
     """
 
     span: Span
     env: Env = ()
     options: tuple[str, ...] = ()
     system: str = ""
+    compiling: Compiling | None = None
 
 
-# The cache mount is another filesystem: uv would warn that it cannot link from it.
-# Hash-based bytecode has no time in it, so equal packages give equal layers.
-_UV_ENV = (
-    ("UV_LINK_MODE", "copy"),
-    ("UV_NO_PROGRESS", "1"),
-    ("UV_PYTHON_DOWNLOADS", "never"),
-    ("UV_PREVIEW_FEATURES", "pylock"),
-    ("PYC_INVALIDATION_MODE", "CHECKED_HASH"),
-    ("NETRC", layout.BUILD_NETRC),
-)
-# What pip reads from the environment, under uv's names: Cog installs with pip.
-_UV_NAMES = {
-    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
-    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-    "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
-}
 # What of the user's environment has a part in fetching and unpacking a wheel.
 _FETCHING = ("PIP_", "UV_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 # With one of them, a package is built with what is installed beside it.
@@ -55,7 +41,6 @@ _SHARED_BUILDS = ("UV_NO_BUILD_ISOLATION", "PIP_NO_BUILD_ISOLATION")
 # Packages that no other may bring either: the image's own SDK is the only one.
 _EXCLUDED = ".cogkit/excluded.txt"
 _LOCK_FILE = "pylock.toml"
-_UV_CACHE = "/root/.cache/uv"
 _TITLE_PACKAGES = 5
 
 # uv's answer goes to a file; what it says on the way is seen by the user.
@@ -91,7 +76,7 @@ def lock_layer(
     """
     files = [File(path=file.path, data=file.data) for file in requirements.files]
     files.append(File(path=_EXCLUDED, data="".join(f"{name}\n" for name in OWN_PACKAGES).encode()))
-    uv = (
+    command = (
         *(layout.BUILD_UV, "pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header"),
         *("--python", "python3", "--excludes", _EXCLUDED),
         *(*installing.options, "--", requirements.files[0].path),
@@ -99,7 +84,7 @@ def lock_layer(
     is_first_try = bool(installing.system) and not system_first
     made = f"{layout.BUILD_MADE}{layout.LOCK}"
     resolve = Exec(
-        args=("/bin/sh", "-c", _TRY if is_first_try else _RESOLVE, "lock", made, *uv),
+        args=("/bin/sh", "-c", _TRY if is_first_try else _RESOLVE, "lock", made, *command),
         title=f"[lock] uv pip compile {_shown(requirements)}",
         span=installing.span,
         cwd=layout.BUILD_REQUIREMENTS,
@@ -110,7 +95,7 @@ def lock_layer(
                 project=requirements.artifacts,
             )
         ),
-        env=_env(installing.env),
+        env=uv.environment(installing.env),
     )
     needs = (installing.system,) if system_first and installing.system else ()
     return Layer(name=LOCK, steps=(resolve,), needs=needs, made=layout.BUILD_MADE)
@@ -127,12 +112,33 @@ def group_layers(lock: Lock, installing: Installing, *, venv: str) -> tuple[Laye
         needs: tuple[str, ...] = (venv,)
         if each.name == SOURCE:
             needs += (installing.system,) if installing.system else ()
-            if any(name in _SHARED_BUILDS for name, _ in installing.env):
+            if installing.compiling or _shares_builds(installing.env):
                 needs += tuple(layer.name for layer in layers)
-            layers.append(_layer(each, installing, needs))
+            layers.append(_compiled(_layer(each, installing, needs), installing.compiling))
         else:
             layers.append(_layer(each, _fetching(installing), needs))
     return tuple(layers)
+
+
+def _shares_builds(env: Env) -> bool:
+    return any(name in _SHARED_BUILDS for name, _ in env)
+
+
+def _compiled(layer: Layer, how: Compiling | None) -> Layer:
+    """The layer with nvcc at hand while it is built."""
+    (step,) = layer.steps
+    if how is None or not isinstance(step, Exec):
+        return layer
+    first, requirement = step.args[:-1], step.args[-1]
+    step = replace(
+        step,
+        args=(*first, *how.options, requirement),
+        mounts=(*step.mounts, *how.mounts),
+        # The user's environment wins.
+        env=(*how.env, *step.env),
+        path=(*step.path, *how.path),
+    )
+    return replace(layer, steps=(step,), needs=(*layer.needs, TOOLCHAIN))
 
 
 def _fetching(installing: Installing) -> Installing:
@@ -164,7 +170,7 @@ def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
             ),
             builds=of.name == SOURCE,
         ),
-        env=_env(installing.env),
+        env=uv.environment(installing.env),
     )
     return Layer(name=f"{STAGE}/{of.name}", steps=(install,), needs=needs, made=layout.BUILD_MADE)
 
@@ -175,19 +181,11 @@ def _mounts(files: Files, *, builds: bool = False) -> tuple[Mount, ...]:
         Bind(target=layout.BUILD_UV, path=layout.TOOLBOX_UV),
         files,
         Cache(
-            target=_UV_CACHE,
+            target=uv.CACHE,
             id="cogkit/uv-builds" if builds else "cogkit/uv",
             per_base=builds,
         ),
         Secret(target=layout.BUILD_NETRC, id="netrc", optional=True),
-    )
-
-
-def _env(env: Env) -> Env:
-    return (
-        *_UV_ENV,
-        *((_UV_NAMES[name], value) for name, value in env if name in _UV_NAMES),
-        *env,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cog_frontend.errors import Span
 from cog_frontend.plan import layout
-from cog_frontend.plan.model import Exec, File, Layer, Write
+from cog_frontend.plan.model import Base, Exec, File, Layer, Write
 
 VENV = "python"
 
@@ -19,11 +19,29 @@ sys.exit(main())
 """
 
 
-def venv_layer(python: str, span: Span | None) -> Layer:
+# An image of the project's own may have any Python, and the layers are made for one.
+_CHECK = """\
+import sys
+
+wanted, image = sys.argv[1:]
+found = f"{sys.version_info.major}.{sys.version_info.minor}"
+if found != wanted:
+    sys.exit(f"{image} has Python {found}, and build.python_version is {wanted}: change one")
+"""
+
+
+def venv_layer(base: Base, span: Span | None) -> Layer:
     """A venv that sees the base image's packages, with the SDK on its path.
 
-    ``python`` is a minor version such as ``3.12``, ``span`` where the config chose it.
+    ``span`` is where the config chose the Python. A base of the project's own is asked first
+    whether it has that one.
     """
+    check = Exec(
+        args=("python3", "-I", "-B", "-c", _CHECK, base.python, base.ref),
+        title=f"[python] see that the base image has Python {base.python}",
+        span=base.span,
+    )
+    python = base.python
     make = Exec(
         args=(
             *("python3", "-I", "-B", "-m", "venv", "--without-pip"),
@@ -37,4 +55,5 @@ def venv_layer(python: str, span: Span | None) -> Layer:
         File(path=f"{layout.VENV_BIN}/pip", data=_PIP.encode(), mode=0o755),
         File(path=pth, data=f"{layout.RUNTIME_PACKAGES}\n".encode()),
     )
-    return Layer(name=VENV, steps=(make, Write(files=files, title="[python] add pip and cog")))
+    add = Write(files=files, title="[python] add pip and cog")
+    return Layer(name=VENV, steps=(check, make, add) if base.is_own else (make, add))

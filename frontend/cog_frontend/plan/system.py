@@ -8,6 +8,8 @@ from cog_frontend.plan.model import Cache, Exec, Layer, SingleFile
 
 NAME = "system"
 
+Env = tuple[tuple[str, str], ...]
+
 # Package names arrive as arguments, never as script text. Logs and ldconfig's cache differ from
 # run to run and are of no use in an image.
 _SCRIPT = """\
@@ -24,16 +26,24 @@ _KEEP_DOWNLOADS = SingleFile(
 )
 
 
-def system_layer(packages: tuple[Located, ...], env: tuple[tuple[str, str], ...]) -> Layer | None:
-    """The layer that installs ``build.system_packages``; None when there are none."""
-    if not packages:
+def system_layer(
+    packages: tuple[Located, ...], env: Env, *, more: tuple[str, ...] = ()
+) -> Layer | None:
+    """The layer that installs ``build.system_packages`` and ``more``; None when there are none."""
+    names = tuple(sorted({*(package.text for package in packages), *more}))
+    if not names:
         return None
-    names = tuple(sorted({package.text for package in packages}))
     spans = [package.span for package in packages]
-    install = Exec(
+    span = Span(spans[0].start_line, spans[-1].end_line) if spans else None
+    return Layer(name=NAME, steps=(apt_step(names, env, stage=NAME, span=span),))
+
+
+def apt_step(names: tuple[str, ...], env: Env, *, stage: str, span: Span | None) -> Exec:
+    """The step that installs Debian packages."""
+    return Exec(
         args=("/bin/sh", "-c", _SCRIPT, "apt", *names),
-        title=f"[system] apt-get install {' '.join(names)}",
-        span=Span(spans[0].start_line, spans[-1].end_line),
+        title=f"[{stage}] apt-get install {' '.join(names)}",
+        span=span,
         mounts=(
             _KEEP_DOWNLOADS,
             Cache(target="/var/cache/apt", id="cogkit/apt", locked=True),
@@ -41,4 +51,3 @@ def system_layer(packages: tuple[Located, ...], env: tuple[tuple[str, str], ...]
         ),
         env=(("DEBIAN_FRONTEND", "noninteractive"), *env),
     )
-    return Layer(name=NAME, steps=(install,))

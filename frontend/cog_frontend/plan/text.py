@@ -14,6 +14,11 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(_value(plan), indent=2, ensure_ascii=False) + "\n"
 
 
+def _is_usual(name: str, value: object) -> bool:
+    """Whether a value says nothing: what nearly every one has is left out."""
+    return value in (None, (), "") or (name, value) in (("kept", True), ("is_own", False))
+
+
 def _value(value: object) -> object:
     if isinstance(value, Span):
         one = value.start_line == value.end_line
@@ -25,5 +30,5 @@ def _value(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         shown = {f.name: getattr(value, f.name) for f in fields(value)}
         kind = {"kind": type(value).__name__.lower()}
-        return kind | {k: _value(v) for k, v in shown.items() if v not in (None, (), "")}
+        return kind | {k: _value(v) for k, v in shown.items() if not _is_usual(k, v)}
     return value

@@ -1,0 +1,2 @@
+def run(n: int = 1) -> int:
+    return n
