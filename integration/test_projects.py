@@ -134,6 +134,9 @@ predict: predict.py:run
     with place.serve(tag) as model:
         assert model.predict()["output"] == "8"
         assert model.run("sh", "-c", "ls /run/secrets 2>/dev/null | wc -l").strip() == "0"
+    _, without = place.build(project, "--no-cache-filter", "run")
+    assert without.code
+    assert "secret token: not found (pass it with --secret id=token,src=FILE)" in without.output
 
 
 def test_local_wheels_and_included_files(place: Workplace) -> None:

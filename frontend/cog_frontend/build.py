@@ -5,11 +5,12 @@ Everything goes through a ``Bridge``; the same code runs in a container and in a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import buildkit_llb as llb
-from cog_frontend import context, plan
-from cog_frontend.config import Config, examine_config
+from cog_frontend import accounts, context, plan
+from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
+from cog_frontend.config import Config, Located, examine_config
 from cog_frontend.convert import Surroundings, convert, lines, location
 from cog_frontend.errors import FrontendError, Problem, ProjectError
 from cog_frontend.gateway import (
@@ -73,6 +74,7 @@ class Build:
         self._opened = opened
         self._files = opened.files
         self._config_data = b""
+        self._user: Located | None = None
 
     @property
     def sources(self) -> dict[str, bytes]:
@@ -88,11 +90,19 @@ class Build:
         _refuse_unsupported(self._options)
         self._config_data = self._read_config()
         config, problems, warnings = examine_config(self._config_data, self._options.filename)
+        self._options = self._options.for_platforms(
+            [platform.text for platform in config.build.platforms]
+        )
         images = () if problems else self._start_images(config)
         if not problems:
             self._start_reading(config)
+        self._user = config.build.user
         config_file = (self._options.filename, self._config_data)
         project = read_project(config, config_file, self._files.read, known=problems)
+        certificates = read_certificates(
+            self._options.build_arg(ARG_CERTIFICATES), self._files.read
+        )
+        project = replace(project, certificates=certificates)
         self._warn((*warnings, *project.warnings))
         ignore = ignore_patterns(self._opened.ignore())
         builds = [self._start(config, project, each, ignore) for each in images]
@@ -232,10 +242,22 @@ class Build:
             platform: (one.ref.result(), one.config, one.base_config)
             for platform, one in solved.items()
         }
+        for ref, _, _ in images.values():
+            self._check_user(ref)
         if self._options.multi_platform:
             return multi_image(images)
         ((platform, (ref, config, base_config)),) = images.items()
         return single_image(ref, config, platform, base_config)
+
+    def _check_user(self, ref: Ref | None) -> None:
+        """Refuse a user that the finished image does not know: its containers could not start."""
+        user = self._user
+        for file in accounts.named_files(user):
+            content = None if ref is None else self._bridge.read_file_optional(ref, file)
+            assert user is not None  # without one no file is named
+            problem = accounts.unknown_name(user, file, content, self._options.filename)
+            if problem:
+                raise ProjectError([problem])
 
 
 def _refuse_unsupported(options: Options) -> None:

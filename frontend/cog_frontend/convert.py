@@ -16,6 +16,7 @@ from buildkit_llb import (
     Location,
     Metadata,
     Mount,
+    Owner,
     Position,
     Range,
     Sharing,
@@ -65,12 +66,17 @@ class Surroundings:
 
 def convert(plan: model.Plan, around: Surroundings) -> State:
     """Return the image's filesystem as a graph."""
-    return _Converter(plan, around).image()
+    return _Converter(plan, _prepared(plan, around)).image()
 
 
 def convert_layer(plan: model.Plan, around: Surroundings, name: str) -> State:
     """Return one layer's own tree; a layer that changes what it stands on, with all of that."""
-    return _Converter(plan, around).built(plan.layer(name))
+    return _Converter(plan, _prepared(plan, around)).built(plan.layer(name))
+
+
+def _prepared(plan: model.Plan, around: Surroundings) -> Surroundings:
+    """The same surroundings on a base that everything the plan does to it has been done to."""
+    return replace(around, base=_Converter(plan, around).base())
 
 
 @dataclass
@@ -82,15 +88,29 @@ class _Converter:
 
     def image(self) -> State:
         layers = tuple(layer for layer in self.plan.layers if layer.kept)
-        if not self.around.can_merge:
-            return self._stacked(layers)
-        return self._merged(layers, "[image] join the layers")
+        if self.around.can_merge:
+            return self._merged(layers, "[image] join the layers")
+        # What a command in the chain stands on is in the chain.
+        in_place = (layer for layer in layers if layer.executes and not layer.made)
+        needed = {name for layer in in_place for name in layer.needs}
+        return self._stacked(
+            tuple(layer for layer in self.plan.layers if layer.kept or layer.name in needed)
+        )
 
     def built(self, layer: model.Layer) -> State:
         """What the steps of a layer end with."""
         if layer.name not in self._built:
             self._built[layer.name] = self._apply(layer, self._start(layer))
         return self._built[layer.name]
+
+    def base(self) -> State:
+        """The base image with what is done to it before anything else."""
+        state = self.around.base
+        if self.plan.base.setup:
+            state = self._apply(model.Layer(name="base", steps=self.plan.base.setup), state)
+        for name, value in self.plan.base.env:
+            state = state.with_env(name, value)
+        return state
 
     def _start(self, layer: model.Layer) -> State:
         """What a layer stands on: the base and what it needs, or nothing."""
@@ -146,7 +166,8 @@ class _Converter:
     def _step(self, step: model.Step, state: State, layer: model.Layer, *, again: bool) -> State:
         metadata = self._metadata(step.title, step.span)
         if isinstance(step, model.Write):
-            return state.file(*_write(step.files), metadata=metadata)
+            made = [action for folder in step.folders for action in _folder(folder)]
+            return state.file(*_write(step.files), *made, metadata=metadata)
         if isinstance(step, model.Copy):
             return state.file(self._copy(step), metadata=metadata)
         ran = self._exec(step, state, layer.made, again=again)
@@ -238,6 +259,12 @@ def location(source: SourceInfo, span: Span | None) -> tuple[Location, ...]:
 def lines(span: Span) -> Range:
     """The lines of a span; clients show whole lines."""
     return Range(Position(span.start_line), Position(span.end_line))
+
+
+def _folder(folder: model.Folder) -> list[FileAction]:
+    """Actions that make a folder; the owner is its own, not that of the folders above."""
+    above, owner = posixpath.dirname(folder.path), Owner(user=folder.uid, group=folder.gid)
+    return [mkdir(above, parents=True), mkdir(folder.path, parents=True, owner=owner)]
 
 
 def _write(files: tuple[model.File, ...]) -> list[FileAction]:

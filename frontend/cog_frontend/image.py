@@ -48,6 +48,7 @@ def _runtime(
         "Entrypoint": list(settings.entrypoint),
         "Cmd": list(settings.command),
         "WorkingDir": settings.workdir,
+        **({"User": settings.user} if settings.user else {}),
         "ExposedPorts": {port: {} for port in settings.ports},
         "Labels": {**(given.get("Labels") or {}), **dict(settings.labels), **labels},
     }

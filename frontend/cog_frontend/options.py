@@ -6,8 +6,8 @@ Keys and meanings: BuildKit's frontend/dockerui/config.go and frontend/gateway/g
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from buildkit_llb import LLBError, Platform
 from cog_frontend.sandbox import PREFIX_BUILD_ARG, OptionError, Sandbox, read_sandbox
@@ -64,6 +64,14 @@ class Options:
     build_args: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     named_contexts: tuple[tuple[str, str], ...] = ()
+
+    def for_platforms(self, names: Sequence[str]) -> Options:
+        """These options for the platforms of the config, where the command named none."""
+        if self.platforms or not names:
+            return self
+        platforms = _platforms(",".join(names))
+        multi_platform = self.multi_platform or len(platforms) > 1
+        return replace(self, platforms=platforms, multi_platform=multi_platform)
 
     def build_arg(self, name: str) -> str:
         """The value of a build argument, or empty text."""

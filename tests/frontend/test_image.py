@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from buildkit_llb import Platform
+from cog_frontend import accounts
+from cog_frontend.config import Located
+from cog_frontend.errors import Span
 from cog_frontend.image import image_config
 from cog_frontend.plan.model import ImageSettings
 
@@ -67,3 +72,30 @@ def test_a_base_without_any_config_has_a_path() -> None:
         config = made(base)["config"]
         assert isinstance(config, dict)
         assert config["Env"][0].startswith("PATH=/opt/venv/bin:/usr/local/sbin:")
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("1000", ()),
+        ("1000:100", ()),
+        ("model", (accounts.PASSWD,)),
+        ("model:100", (accounts.PASSWD,)),
+        ("0:video", (accounts.GROUP,)),
+        ("model:video", (accounts.PASSWD, accounts.GROUP)),
+    ],
+)
+def test_only_names_must_be_known_to_the_image(text: str, files: tuple[str, ...]) -> None:
+    assert accounts.named_files(Located(text, Span(1, 1))) == files
+
+
+def test_a_name_is_looked_for_as_a_whole() -> None:
+    user = Located("model:video", Span(4, 4, 9, 20))
+    passwd = b"root:x:0:0:root:/root:/bin/sh\nmodel:x:77:9::/home/model:/bin/sh\n"
+    assert accounts.unknown_name(user, accounts.PASSWD, passwd, "cog.yaml") is None
+    for content in (b"videos:x:44:\n", b"", None):
+        problem = accounts.unknown_name(user, accounts.GROUP, content, "cog.yaml")
+        assert str(problem) == (
+            "cog.yaml:4:9: build.user: 'video' is not in /etc/group of the image"
+            " (add `groupadd video` to build.run, or write a number)"
+        )

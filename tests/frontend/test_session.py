@@ -353,3 +353,43 @@ def test_what_is_ignored_and_the_repository_stay_out() -> None:
     assert tree.files["src/predict.py"] == PREDICT
     assert "/src/w.bin" not in tree
     assert "/src/.git/HEAD" not in tree
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ({}, ["linux/amd64", "linux/arm64"]),
+        ({"platform": "linux/386"}, ["linux/386"]),
+        ({"multi-platform": "true"}, ["linux/amd64", "linux/arm64"]),
+    ],
+)
+def test_the_platforms_of_the_config_count_where_the_command_names_none(
+    option: dict[str, str], expected: list[str]
+) -> None:
+    config = b"build: {platforms: [linux/amd64, linux/arm64]}\n"
+    bridge = frontend({"cog.yaml": config}, option)
+    platforms = json.loads(bridge.result.metadata["refs.platforms"])["Platforms"]
+    assert [platform["ID"] for platform in platforms] == expected
+
+
+def test_one_platform_of_the_config_makes_one_image() -> None:
+    bridge = frontend({"cog.yaml": b"build: {platforms: [linux/arm64]}\n"})
+    image = json.loads(bridge.result.metadata["containerimage.config"])
+    assert image["architecture"] == "arm64"
+
+
+def test_a_named_user_is_looked_for_in_the_finished_image() -> None:
+    text = error({"cog.yaml": b"build:\n  user: model\n"})
+    assert text.startswith("cog.yaml:2:9: build.user: 'model' is not in /etc/passwd of the image")
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("failed to solve: secret token: not found", "pass it with --secret id=token,src=FILE"),
+        ("failed to solve: unset ssh forward key deploy", "pass it with --ssh deploy"),
+    ],
+)
+def test_what_the_client_did_not_bring_has_its_option_beside_it(message: str, advice: str) -> None:
+    failed = frontend(GOOD, fail={"Solve": RpcError(2, message)}).error
+    assert failed.message == f"{message} ({advice})"

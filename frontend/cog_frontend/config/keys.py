@@ -22,19 +22,9 @@ from cog_frontend.errors import Span
 # Keys that are read and checked, and that no build acts on: said, never dropped in silence.
 NOT_YET = frozenset(
     {
-        *(
-            "build.cache",
-            "build.compression",
-            "build.copy",
-            "build.lock",
-            "build.platforms",
-            "build.python_index",
-            "build.ssh",
-        ),
-        *("build.user", "weights"),
+        *("build.cache", "build.compression", "build.lock", "build.python_index", "weights"),
     }
 )
-
 
 _LAST = "its commands run after those of build.run: move them to its end"
 

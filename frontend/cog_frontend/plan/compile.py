@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from cog_frontend.config import Command, Config, SecretMount, SshMount
+from cog_frontend.config import Config
 from cog_frontend.errors import Problem, Span
-from cog_frontend.plan import cuda, layout, packages, python, system
+from cog_frontend.plan import commands, cuda, layout, packages, python, system, trust, user
 from cog_frontend.plan.base import base_decisions, choose_base, python_span
 from cog_frontend.plan.lock import Lock
 from cog_frontend.plan.model import (
+    Base,
     Copy,
-    Exec,
     File,
     ImageSettings,
     Layer,
-    Mount,
     Plan,
-    Secret,
-    Ssh,
     Write,
 )
 from cog_frontend.plan.requirements import Requirements
@@ -37,7 +34,8 @@ class Project:
     ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config,
     ``stack`` what was chosen of CUDA and compilers. ``lock`` says which packages the requirements
     mean, once that is known; ``system_first``: it is worked out where the system packages are.
-    ``warnings`` are for the user and stop nothing.
+    ``warnings`` are for the user and stop nothing. ``certificates`` are PEM, of authorities to
+    trust.
     """
 
     config_file: tuple[str, bytes]
@@ -48,6 +46,7 @@ class Project:
     lock: Lock | None = None
     system_first: bool = False
     warnings: tuple[Problem, ...] = ()
+    certificates: tuple[bytes, ...] = ()
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
@@ -55,8 +54,9 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
 
     Without the project's lock the plan ends with the layer that makes it: ``Plan.stage("lock")``.
     """
+    base = trust.trusting(choose_base(config), project.certificates)
     env = _user_env(config)
-    base, stack = choose_base(config), project.stack
+    stack = project.stack
     layers = [
         python.venv_layer(base, python_span(config)),
         cuda.libraries_layer(stack),
@@ -65,13 +65,16 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     system_name = system.NAME if system.NAME in _names(layers) else ""
     layers.append(cuda.toolchain_layer(stack, env, system=system_name))
     layers += _package_layers(config, project, _names(layers))
-    layers.append(_run_layer(config, _names(layers)))
+    copies = commands.copy_layers(config.build.copy)
+    needs = (*_names(layers), *(layer.name for layer in copies))
+    layers += [*copies, commands.run_layer(config.build, env, needs=needs)]
     # The metadata stands after the source: its cog.yaml wins over another file of that name.
-    layers += [_runtime_layer(config), _source_layer(), _metadata_layer(project)]
+    layers += [_runtime_layer(config), user.home_layer(config.build.user)]
+    layers += [_source_layer(), _metadata_layer(project)]
     return Plan(
         base=base,
         layers=tuple(layer for layer in layers if layer),
-        image=_image(config, project, version),
+        image=_image(config, project, base, version),
         images=(stack.toolkit.image,) if stack.toolkit else (),
         decisions=(*base_decisions(config), *stack.decisions),
     )
@@ -111,41 +114,6 @@ def _packages_span(config: Config) -> Span:
     return Span(first.span.start_line, last.span.end_line)
 
 
-def _run_layer(config: Config, needs: tuple[str, ...]) -> Layer | None:
-    commands = _commands(config)
-    if not commands:
-        return None
-    steps = tuple(
-        Exec(
-            # Cog refuses newlines in a command; `sh -c` takes them as they are.
-            args=("/bin/sh", "-c", command.text),
-            title=f"[run {number}/{len(commands)}] {_first_line(command.text)}",
-            span=command.span,
-            mounts=tuple(map(_mount, command.mounts)),
-            env=(("VIRTUAL_ENV", layout.VENV), *_user_env(config)),
-            path=(layout.VENV_BIN,),
-        )
-        for number, command in enumerate(commands, 1)
-    )
-    return Layer(name="run", steps=steps, needs=needs)
-
-
-def _mount(mount: SecretMount | SshMount) -> Mount:
-    if isinstance(mount, SshMount):
-        return Ssh(id=mount.id)
-    return Secret(target=mount.target, id=mount.id)
-
-
-def _commands(config: Config) -> tuple[Command, ...]:
-    """All commands in the order Cog runs them: ``pre_install`` comes last, despite its name."""
-    return config.build.run + config.build.pre_install
-
-
-def _first_line(text: str) -> str:
-    line, newline, _ = text.partition("\n")
-    return f"{line} ..." if newline else line
-
-
 def _runtime_layer(config: Config) -> Layer:
     copy = Copy(
         source="toolbox",
@@ -174,9 +142,14 @@ def _source_layer() -> Layer:
     )
 
 
-def _image(config: Config, project: Project, version: str) -> ImageSettings:
+def _image(config: Config, project: Project, base: Base, version: str) -> ImageSettings:
     return ImageSettings(
-        env=(*_runtime_env(config, project), *_user_env(config)),
+        env=(
+            *base.env,
+            *_runtime_env(config, project),
+            *user.home_env(config.build.user),
+            *_user_env(config),
+        ),
         path=(layout.VENV_BIN, *cuda.image_path(gpu=config.build.gpu)),
         libraries=cuda.image_libraries(project.stack, config.python_minor, gpu=config.build.gpu),
         entrypoint=(layout.TINI, "--"),
@@ -185,6 +158,7 @@ def _image(config: Config, project: Project, version: str) -> ImageSettings:
         workdir=layout.SOURCE,
         ports=(f"{layout.PORT}/tcp",),
         labels=_labels(config, project, version),
+        user=config.build.user.text if config.build.user else "",
     )
 
 
@@ -247,8 +221,8 @@ def effective_config(config: Config, project: Project) -> dict[str, object]:
         build["python_packages"] = [package.text for package in config.build.python_packages]
     if config.build.system_packages:
         build["system_packages"] = [package.text for package in config.build.system_packages]
-    if commands := _commands(config):
-        build["run"] = [{"command": command.text} for command in commands]
+    if ordered := commands.in_order(config.build):
+        build["run"] = [{"command": command.text} for command in ordered]
     effective: dict[str, object] = {"build": build}
     for key, value in (
         ("predict", config.predictor),

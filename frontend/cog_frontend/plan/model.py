@@ -109,11 +109,21 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
-    """Writes files, making their folders."""
+class Folder:
+    """An empty folder and whose it is, by numbers."""
 
-    files: tuple[File, ...]
+    path: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """Writes files, making their folders, and makes ``folders``."""
+
     title: str
+    files: tuple[File, ...] = ()
+    folders: tuple[Folder, ...] = ()
     span: Span | None = None
 
 
@@ -160,13 +170,16 @@ class Decision:
 class Base:
     """The image everything stands on; ``python`` is its minor version.
 
-    ``is_own``: the project names it, and it may be of any kind.
+    ``is_own``: the project names it, and it may be of any kind. ``setup`` is done to it before
+    anything else; ``env`` is then part of its environment.
     """
 
     ref: str
     python: str
     span: Span | None = None
     is_own: bool = False
+    setup: tuple[Step, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +195,8 @@ class Image:
 class ImageSettings:
     """How the image runs: what is added to the base image's own settings.
 
-    ``path`` and ``libraries`` are folders put first on its PATH and its loader's path.
+    ``path`` and ``libraries`` are folders put first on its PATH and its loader's path. ``user`` is
+    a name or number, with a group after a colon; empty: as in the base.
     """
 
     env: tuple[tuple[str, str], ...]
@@ -193,6 +207,7 @@ class ImageSettings:
     ports: tuple[str, ...]
     labels: tuple[tuple[str, str], ...]
     libraries: tuple[str, ...] = ()
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
