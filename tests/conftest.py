@@ -17,16 +17,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
-    """Return ``golden(path, text)``: compare with the file, or rewrite it on --update-golden."""
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str | bytes], None]:
+    """Return ``golden(path, content)``: compare with the file, or rewrite it on --update-golden."""
     update = bool(request.config.getoption("--update-golden"))
 
-    def check(path: Path, text: str) -> None:
+    def check(path: Path, content: str | bytes) -> None:
+        data = content.encode() if isinstance(content, str) else content
         if update:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_bytes(data)
             return
         assert path.is_file(), f"{path} is missing; write it with: pytest --update-golden"
-        assert text == path.read_text(encoding="utf-8"), f"{path} differs from what the code gives"
+        found = path.read_bytes().decode("utf-8", "backslashreplace")
+        given = data.decode("utf-8", "backslashreplace")
+        assert given == found, f"{path} differs from what the code gives"
 
     return check

@@ -40,8 +40,31 @@ class FrontendError(Exception):
 
 
 class ProjectError(FrontendError):
-    """The project cannot be built; ``problems`` holds everything found, not the first."""
+    """The project cannot be built; ``problems`` holds everything found, not the first.
+
+    They stand file by file, in the order in which the files were met, and by line within a file.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        found = tuple(problems)
+        files = list(dict.fromkeys(problem.file for problem in found))
+        self.problems = tuple(sorted(found, key=lambda each: (files.index(each.file), _at(each))))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def _at(problem: Problem) -> tuple[int, int]:
+    return (problem.span.start_line, problem.span.start_column) if problem.span else (0, 0)
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the closest known word, "" where none is close.
+
+    A known word that is a part of ``word``, such as ``cuda`` of ``cuda_version``, is the closest.
+    """
+    # Only mistakes need it, and this module is among the first that a build imports.
+    import difflib  # noqa: PLC0415
+
+    words = sorted(set(known))
+    parts = [each for each in word.lower().split("_") if each in words]
+    matches = parts or difflib.get_close_matches(word, words, 1)
+    return f"did you mean '{matches[0]}'?" if matches else ""

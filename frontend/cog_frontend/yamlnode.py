@@ -85,16 +85,20 @@ def _decode(data: bytes, filename: str) -> str:
 
 
 def _problem(error: yaml.YAMLError, text: str, filename: str) -> Problem:
+    what = getattr(error, "problem", None) or getattr(error, "reason", None) or "it ends too early"
+    parts = [part for part in (getattr(error, "context", None), what) if part]
+    message, hint = f"invalid YAML: {', '.join(parts)}", ""
     mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or getattr(error, "reason", None) or "invalid YAML"
-    context = getattr(error, "context", None)
-    message = f"invalid YAML: {what}" + (f" {context}" if context else "")
-    if mark is not None:
-        span = Span(mark.line + 1, mark.line + 1, mark.column + 1, mark.column + 1)
-    else:
+    if mark is None:
         line = text.count("\n", 0, getattr(error, "position", 0) or 0) + 1
-        span = Span(line, line)
-    return Problem(file=filename, message=message, span=span)
+        return Problem(file=filename, message=message, span=Span(line, line))
+    lines = text.splitlines()
+    if mark.line >= len(lines) and getattr(error, "context_mark", None) is not None:
+        mark = error.context_mark  # type: ignore[attr-defined]  # what has no end: where it begins
+    if mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1]:
+        hint = "indent with spaces: YAML takes no tabs"
+    span = Span(mark.line + 1, mark.line + 1, mark.column + 1, mark.column + 1)
+    return Problem(file=filename, message=message, hint=hint, span=span)
 
 
 class _Reader:

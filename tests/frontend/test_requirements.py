@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cog_frontend.config import Located
 from cog_frontend.errors import ProjectError, Span
 from cog_frontend.plan import Requirements, from_packages, read_requirements
-from cog_frontend.plan.requirement_lines import logical_lines
+from cog_frontend.plan.requirement_lines import logical_lines, malformed, unknown_option
 
 
 def read(files: dict[str, str], first: str = "requirements.txt") -> Requirements:
@@ -206,3 +206,30 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         read({"requirements.txt": text})
     except ProjectError as error:
         assert error.problems
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "six",
+        "six==1.17.0",
+        "torch == 2.6.0+cu124 , != 2.5.*",
+        "requests[socks,use_chardet_on_py3]>=2,<3; python_version >= '3.10' and extra == 'a'",
+        "six>=1.*",
+        "six==1.17.0 --hash=sha256:" + "0" * 64,
+        "six (==1.0)",
+        "six===1.0-weird",
+        "six=={VERSION}".replace("{", "${"),
+        "ZopE.interface~=5.4",
+    ],
+)
+def test_what_installers_take_is_well_formed(line: str) -> None:
+    assert malformed(line) == ""
+
+
+@pytest.mark.parametrize(
+    "line", ["-i URL", "--pre", "-rmore.txt", "--hash=x", "-six", "--prefix x"]
+)
+def test_options_of_a_file_are_told_from_others(line: str) -> None:
+    known = line.startswith(("-i", "-r")) or line == "--pre"
+    assert (unknown_option(line) == "") == known

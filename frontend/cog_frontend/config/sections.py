@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from cog_frontend.config.model import Located
 from cog_frontend.config.shapes import Complaint, Json, Problems, Shape, Text, Word
+from cog_frontend.errors import near
 from cog_frontend.yamlnode import Mapping as MappingNode
 from cog_frontend.yamlnode import Node, Scalar, Sequence
 
@@ -155,9 +155,7 @@ class Section(Generic[T]):
         return found
 
     def _unknown(self, key: Scalar, path: str, problems: Problems) -> None:
-        near = get_close_matches(key.text, self.keys, 1)
-        known = f"known keys: {', '.join(sorted(self.keys))}"
-        hint = f"did you mean '{near[0]}'?" if near else known
+        hint = near(key.text, self.keys) or f"known keys: {', '.join(sorted(self.keys))}"
         problems.add(key.span, f"{path}: unknown key", hint)
 
     def schema(self) -> Json:

@@ -35,6 +35,21 @@ _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[;<>=!~@ (])")
 _DIRECT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<target>\S.*)$")
 _PATH = re.compile(r"^(?P<path>[^\s;]+?)(?:\[[^\]]*\])?(?:\s|;|$)")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+# Nearly every line of nearly every file: a name, extras, plain versions, a comment-free end.
+_VERSION = r"(?:===?|~=|!=|<=?|>=?)\s*v?\d[A-Za-z0-9.!+_-]*(?:\.\*)?"
+_ORDINARY = re.compile(
+    r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._, -]*\])?"
+    rf"\s*(?:{_VERSION}(?:\s*,\s*{_VERSION})*)?$"
+)
+_OWN_OPTION = re.compile(r"\s--?[a-z]")
+# uv takes a wildcard behind any operator and says what it makes of it; the specification does not.
+_WILDCARD = re.compile(r"((?:~=|[<>]=?)\s*\d[\w.!+-]*)\.\*")
+# pip's own list: SUPPORTED_OPTIONS of pip/_internal/req/req_file.py.
+_FILE_OPTION = re.compile(
+    r"-[icref]|--(?:(?:extra-)?index-url|pypi-url|no-index|constraint|requirement|editable"
+    r"|find-links|no-binary|only-binary|prefer-binary|require-hashes|pre|trusted-host"
+    r"|use-feature)(?![\w-])"
+)
 _HASH = re.compile(r"--hash[= ]\s*sha256:([0-9a-fA-F]{64})")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE_NAME = re.compile(r"(?:^|/)([A-Za-z0-9][A-Za-z0-9._]*?)-\d[^/]*$")
@@ -130,6 +145,29 @@ def split_options(line: str) -> tuple[str, tuple[str, ...]]:
     """
     found = tuple(f"{match['name']} {match['value']}" for match in _INLINE_OPTION.finditer(line))
     return (_INLINE_OPTION.sub("", line), found) if found else (line, ())
+
+
+def unknown_option(line: str) -> str:
+    """Return the option that a line starts with where no requirements file may have it."""
+    return "" if _FILE_OPTION.match(line) else re.split(r"[\s=]", line, maxsplit=1)[0]
+
+
+def malformed(line: str) -> str:
+    """Say what is wrong with a requirement that names a package by PEP 508; empty: nothing.
+
+    What is filled in from the environment only in the build (``${NAME}``) is not judged.
+    """
+    requirement = _OWN_OPTION.split(line, maxsplit=1)[0].strip()
+    if _ORDINARY.match(requirement) or "${" in requirement:
+        return ""
+    # Few lines need it, and this import is felt in a build.
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
+
+    try:
+        Requirement(_WILDCARD.sub(r"\1", requirement))
+    except InvalidRequirement as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def pinned_hashes(line: str) -> tuple[str, ...]:

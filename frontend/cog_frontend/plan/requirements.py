@@ -189,6 +189,8 @@ class _Reader:
             return []
         elif not text.startswith("-"):
             return list(self._requirement(text, place))
+        elif option := lines.unknown_option(text):
+            self._problem(place, f"{option} is no option of a requirements file", "remove the line")
         return [text]
 
     def _editable(self, target: str, place: _Place) -> list[str]:
@@ -229,6 +231,9 @@ class _Reader:
                 self._find_links(target, place)
         if target := lines.direct_target(requirement):
             self._direct(target, place)
+        elif fault := lines.malformed(requirement):
+            hint = "write it as name==1.2.3; python_version < '3.12' (PEP 508)"
+            self._problem(place, f"{requirement} is no requirement: {fault}", hint)
         self._installs = self._installs or not place.constraint
         yield requirement
         yield from options

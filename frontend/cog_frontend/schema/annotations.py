@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from cog_frontend.errors import near
 from cog_frontend.schema import known
 from cog_frontend.schema.constants import Constants, shown
 from cog_frontend.schema.model import (
@@ -23,7 +24,7 @@ from cog_frontend.schema.model import (
 from cog_frontend.schema.names import Scope
 from cog_frontend.schema.project import Definition, Foreign, Found, Missing, Value, canonical, last
 from cog_frontend.schema.records import Records
-from cog_frontend.schema.report import Report, near
+from cog_frontend.schema.report import Report
 from cog_frontend.schema.source import Refusal, quiet_warnings
 from cog_frontend.schema.values import to_json
 

@@ -7,13 +7,13 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from cog_frontend.errors import Problem, ProjectError
+from cog_frontend.errors import Problem, ProjectError, near
 from cog_frontend.schema.constants import Constants
 from cog_frontend.schema.inputs import Parameter
 from cog_frontend.schema.model import Mode
 from cog_frontend.schema.names import Assigned, Defined, Module, Scope
 from cog_frontend.schema.project import Definition, Foreign, Project, canonical
-from cog_frontend.schema.report import Report, near
+from cog_frontend.schema.report import Report
 from cog_frontend.schema.source import Refusal
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

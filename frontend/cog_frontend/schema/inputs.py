@@ -13,13 +13,14 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from cog_frontend.errors import near
 from cog_frontend.schema.annotations import Annotations
 from cog_frontend.schema.calls import PARAMETERS, Argument, InputCalls
 from cog_frontend.schema.constants import Constants
 from cog_frontend.schema.constraints import complaints, named
 from cog_frontend.schema.model import AnyOf, Choice, InputField, Json, Kind, ListOf, Scalar, Shape
 from cog_frontend.schema.names import Scope
-from cog_frontend.schema.report import Report, near
+from cog_frontend.schema.report import Report
 from cog_frontend.schema.source import Refusal, Rejected
 
 _NO_BOUND = {"ge": -math.inf, "le": math.inf}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cog_frontend.errors import near
 from cog_frontend.schema.model import Kind
 from cog_frontend.schema.project import last
-from cog_frontend.schema.report import near
 
 KINDS: Mapping[str, Kind] = {
     "builtins.str": Kind.STRING,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -48,12 +47,6 @@ class Report:
     def sorted_problems(self) -> tuple[Problem, ...]:
         """Return the problems by file and position."""
         return tuple(sorted(self.problems, key=_position))
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the closest known word, "" where none is close."""
-    matches = difflib.get_close_matches(word, sorted(set(known)), 1)
-    return f"did you mean '{matches[0]}'?" if matches else ""
 
 
 def _position(found: Problem) -> tuple[str, int, int]:
