@@ -203,6 +203,13 @@ TO_SERVER: tuple[type[ToServer], ...] = (
 )
 
 
+# Made once: json.dumps and json.loads make one, or find out the encoding, at every call.
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+)
+_DECODER = json.JSONDecoder()
+
+
 def encode(message: ToWorker | ToServer) -> bytes:
     """Return the frame of a message.
 
@@ -210,12 +217,10 @@ def encode(message: ToWorker | ToServer) -> bytes:
     and frames over `MAX_FRAME`, TypeError for what JSON cannot hold, RecursionError for nesting
     beyond Python's own limit.
     """
-    body = {
-        "type": message.type,
-        **{name: getattr(message, name) for name in _FIELDS[type(message)]},
-    }
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    data = text.encode("utf-8", "replace")
+    body: dict[str, object] = {"type": message.type}
+    for name in _FIELDS[type(message)]:
+        body[name] = getattr(message, name)
+    data = _ENCODER.encode(body).encode("utf-8", "replace")
     if len(data) > MAX_FRAME:
         raise ValueError(f"message of {len(data)} bytes, limit {MAX_FRAME}")
     return _LENGTH.pack(len(data)) + data
@@ -276,7 +281,7 @@ class Receiver(Generic[M]):
 
 def _decode(body: bytes, types: dict[str, type[M]]) -> M:
     try:
-        values = json.loads(body)
+        values = _DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FrameError(f"frame is not JSON: {error}") from error
     kind = values.pop("type", None) if isinstance(values, dict) else None

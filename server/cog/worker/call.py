@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cog._scope import Scope, ScopeMetrics, enter_scope, leave_scope
+from cog._metrics import Mode
+from cog._scope import Scope, ScopeMetrics, enter_scope
 from cog.exceptions import CancelationException
 from cog.worker.capture import Capture
 from cog.worker.failure import InputError, error_text, traceback_text
@@ -46,12 +46,17 @@ class Call:
         fetcher = Fetcher(message.dir, self.worker.user_agent, time.monotonic)
         return self.worker.handler.inputs.arguments(message.input, fetcher)
 
-    def enter(self, stack: ExitStack) -> None:
-        """Make this the prediction of the current context until ``stack`` is closed."""
-        runs, run = self.worker.runs, self.run
-        metrics = ScopeMetrics(run.metrics, lambda *metric: runs.metric(run, *metric))
-        stack.callback(leave_scope, enter_scope(Scope(run.message.context, metrics)))
-        stack.callback(runs.current.reset, runs.current.set(run))
+    def enter(self) -> None:
+        """Make this the prediction of the current context, which is to be no one else's."""
+        worker, run = self.worker, self.run
+
+        def emit(name: str, value: object, mode: Mode) -> None:
+            with worker.interrupt:
+                worker.runs.metric(run, name, value, mode)
+
+        metrics = ScopeMetrics(run.metrics, emit)
+        enter_scope(Scope(run.message.context, metrics))
+        worker.runs.current.set(run)
 
     def failed(self, error: BaseException, *, is_iterator: bool) -> Outcome:
         """Return how the prediction ended, for what its handler raised; logs a failure."""

@@ -47,7 +47,7 @@ class Capture:
             os.set_blocking(fd, False)
             self._poll.register(fd, select.POLLIN)
             self._wait.register(fd, select.POLLIN)
-        self._texts: list[io.TextIOWrapper] = []
+        self._c_streams = _CStreams()
         self._child: dict[wire.Stream, Lines] = {}
 
     def start(self) -> None:
@@ -58,11 +58,10 @@ class Capture:
             text = io.TextIOWrapper(
                 writer, encoding="utf-8", errors="backslashreplace", write_through=True
             )
-            self._texts.append(text)
             setattr(sys, stream, text)
             # Libraries that avoid a redirected sys.stdout use this one; it would hold text back.
             setattr(sys, f"__{stream}__", text)
-        _line_buffer_c_streams()
+        self._c_streams.line_buffer()
         threading.Thread(target=self._run, name="cog-capture", daemon=True).start()
 
     def drain(self) -> None:
@@ -76,9 +75,7 @@ class Capture:
         """Pass on what this process still holds back, and what is in the pipes."""
         if self._child:
             return
-        for text in self._texts:
-            text.flush()
-        _flush_c_streams()
+        self._c_streams.flush()
         self.drain()
 
     def detach(self) -> None:
@@ -179,22 +176,30 @@ def _write_all(fd: int, text: str) -> None:
 _IOLBF = 1
 
 
-def _c_streams() -> list[tuple[ctypes.CDLL, ctypes.c_void_p]]:
-    try:
-        libc = ctypes.CDLL(None)
-        return [(libc, ctypes.c_void_p.in_dll(libc, stream)) for stream in STREAMS]
-    except (OSError, ValueError):
-        # A Python without a dynamic C library: its C code shares no stdio with us either.
-        return []
+class _CStreams:
+    """C's own ``stdout`` and ``stderr``; none where Python has no dynamic C library.
 
+    Then its C code shares no stdio with us either.
+    """
 
-def _line_buffer_c_streams() -> None:
-    # On a pipe C's stdout is buffered as a whole; lines should show when they are printed.
-    for libc, stream in _c_streams()[:1]:
-        libc.setvbuf(stream, None, _IOLBF, ctypes.c_size_t(0))
+    def __init__(self) -> None:
+        self._streams: list[ctypes.c_void_p] = []
+        try:
+            self._libc = ctypes.CDLL(None)
+            # Without releasing Python's lock, which costs more than the look.
+            self._pending = ctypes.PyDLL(None).__fpending
+            self._streams = [ctypes.c_void_p.in_dll(self._libc, stream) for stream in STREAMS]
+        except (OSError, ValueError, AttributeError):
+            return
+        self._pending.restype = ctypes.c_size_t
 
+    def line_buffer(self) -> None:
+        # On a pipe C's stdout is buffered as a whole; lines should show when they are printed.
+        for stream in self._streams[:1]:
+            self._libc.setvbuf(stream, None, _IOLBF, ctypes.c_size_t(0))
 
-def _flush_c_streams() -> None:
-    # Not fflush(NULL): that waits for every stream, also one that another thread is blocked in.
-    for libc, stream in _c_streams():
-        libc.fflush(stream)
+    def flush(self) -> None:
+        # Not fflush(NULL): that waits for every stream, also one that another thread is blocked in.
+        for stream in self._streams:
+            if self._pending(stream):
+                self._libc.fflush(stream)

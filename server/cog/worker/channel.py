@@ -2,71 +2,88 @@
 
 from __future__ import annotations
 
-import queue
 import socket
-import threading
-from _thread import LockType, allocate_lock
+import struct
+from _thread import allocate_lock, get_ident
+from collections import deque
 
 from cog import wire
 
+_TIMEVAL = struct.Struct("@ll")  # of socket(7)
+
 
 class Channel:
-    """Queues messages and sends them in a thread of its own.
+    """Queues messages, and sends them in the thread that asks for it.
 
-    The thread is what keeps frames whole: only the main thread runs signal handlers, so no
-    exception of theirs can come out of a send that is half done. Queueing is one atomic step, so
-    finalisers and signal handlers may print at any time.
+    What makes it safe to be interrupted: a signal handler or a finaliser may speak while its thread
+    is sending, and an exception of a signal handler may come out of a send that is half done. So
+    each queued frame keeps count of what was sent of it, whoever sends next goes on from there, and
+    queueing is one atomic step.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket: socket.socket | None = sock
-        self._queue: queue.SimpleQueue[tuple[bytes, LockType]] = queue.SimpleQueue()
-        self._last: LockType | None = None
-        self._thread = threading.Thread(target=self._run, name="cog-send", daemon=True)
-        self._thread.start()
+        self._pending: deque[tuple[bytes, list[int]]] = deque()
+        self._lock = allocate_lock()
+        self._sender = 0  # the thread that holds the lock
+        self._is_heard = True
 
     def put(self, message: wire.ToServer) -> None:
         """Queue a message; raises as `wire.encode` does, and then nothing is queued."""
-        frame = wire.encode(message)
-        if self._socket is not None:
-            unsent = allocate_lock()
-            unsent.acquire()
-            self._queue.put((frame, unsent))
-            self._last = unsent
+        self._pending.append((wire.encode(message), []))
 
-    def wait(self) -> None:
-        """Wait until what is queued is sent: what was said before a crash has been said.
+    def flush(self) -> None:
+        """Send what is queued, by whomever: what was said before a crash has been said.
 
-        It makes a handler that says more than the server reads wait, too. In the sending thread (a
-        finaliser may print there) it returns at once.
+        It makes a handler that says more than the server reads wait, too. Deeper inside a flush of
+        the same thread it returns at once: that one goes on until nothing is left.
         """
-        last = self._last
-        if last is not None and threading.current_thread() is not self._thread:
-            with last:
-                pass
+        if self._sender == get_ident():
+            return
+        while self._pending:
+            with self._lock:
+                self._sender = get_ident()
+                try:
+                    self._send_pending()
+                finally:
+                    self._sender = 0
+
+    def send(self, message: wire.ToServer) -> None:
+        """Queue a message and send it."""
+        self.put(message)
+        self.flush()
 
     def close(self, timeout: float) -> None:
-        """Wait until what is queued is sent, ``timeout`` seconds at most; then say no more."""
-        if self._last is not None:
-            self._last.acquire(timeout=timeout)
+        """Send what is queued, for ``timeout`` seconds at most; then say no more."""
+        if self._socket is not None:
+            # Not settimeout(), which would be for the reading thread, too.
+            limit = _TIMEVAL.pack(int(timeout), int(timeout % 1 * 1e6))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        if self._lock.acquire(timeout=timeout):
+            self._send_pending()
         self.detach()
 
     def detach(self) -> None:
         """Say no more in this process, as after a fork: only the worker speaks on its socket."""
-        self._last = None
+        self._lock = allocate_lock()
+        self._sender = 0
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        self._pending.clear()
 
-    def _run(self) -> None:
-        sock = self._socket
-        while True:
-            frame, unsent = self._queue.get()
+    def _send_pending(self) -> None:
+        while self._pending:
+            frame, sent = self._pending[0]
+            left = memoryview(frame)[sum(sent) :]
+            if not left or self._socket is None or not self._is_heard:
+                self._pending.popleft()
+                continue
             try:
-                if sock is not None:
-                    sock.sendall(frame)
+                # One step in C: an exception comes before or after, never between sending bytes
+                # and counting them.
+                sent.extend(map(self._socket.send, (left,)))
             except OSError:
                 # The server is gone; the thread that reads from it ends this process. Until then
                 # the model's code goes on as if its output were read.
-                sock = None
-            unsent.release()
+                self._is_heard = False

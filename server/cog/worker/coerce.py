@@ -27,6 +27,9 @@ _UNIONS = (Union, types.UnionType)
 _SEQUENCES = (list, Sequence)
 _SHOWN = 100
 
+_PLAIN = (str, bool, float, object, Any)
+"""Types whose values need nothing done, unless they hold others."""
+
 
 class Inputs:
     """The parameters of a handler; `arguments` makes the call's keyword arguments."""
@@ -36,6 +39,7 @@ class Inputs:
     ) -> None:
         self._parameters = parameters
         self._hints = hints
+        self._as_they_are = {name for name in parameters if hints.get(name, object) in _PLAIN}
 
     def __repr__(self) -> str:
         return f"<Inputs {', '.join(self._parameters)}>"
@@ -58,6 +62,9 @@ class Inputs:
         """
         arguments: dict[str, object] = {}
         for name, value in values.items():
+            if name in self._as_they_are and not isinstance(value, dict | list):
+                arguments[name] = value
+                continue
             plain = wire.unescape(value, lambda file: cog.Path(file["__file__"]))
             hint = self._hints.get(name, object)
             arguments[name] = _coerced(name, plain, hint, fetcher.unpack)

@@ -20,6 +20,8 @@ from typing import Any, cast
 import cog
 from cog import wire
 
+_PLAIN = (str, bool, int)
+
 MAX_DEPTH = 200
 """Levels of lists and objects in each other; deeper is taken for a cycle."""
 
@@ -36,7 +38,7 @@ class Encoder:
         Raises TypeError for what has no JSON form, ValueError for NaN, infinity and cycles, OSError
         for a file that cannot be read.
         """
-        if value is None or isinstance(value, bool):
+        if value is None or type(value) in _PLAIN:
             return value
         if depth > MAX_DEPTH:
             raise ValueError(f"{path[:80]}… is nested more than {MAX_DEPTH} levels deep")

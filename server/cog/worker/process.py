@@ -22,6 +22,7 @@ from cog.worker.capture import Capture, redirect
 from cog.worker.channel import Channel
 from cog.worker.failure import LoadError, error_text, traceback_text
 from cog.worker.health import TIMEOUT, HealthChecker
+from cog.worker.inbox import Inbox
 from cog.worker.interrupt import Interrupt
 from cog.worker.load import Handler, load, setup_arguments
 from cog.worker.options import Options
@@ -33,11 +34,9 @@ from cog.worker.tasks import TaskRunner
 GRACE = 2.0
 """Seconds for the model's exit handlers and threads when an idle worker is told to end."""
 
-_CHUNK = 1024 * 1024
-
 
 class Process:
-    """The main thread loads and runs the model; another reads what the server says."""
+    """The main thread loads and runs the model."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -47,8 +46,9 @@ class Process:
         self._runs = Runs(self._channel, time.perf_counter)
         self._interrupt = Interrupt()
         self._capture = Capture(self._runs, self._interrupt, options.read_fds or redirect())
-        self._health = HealthChecker(None, self._channel.put)
+        self._health = HealthChecker(None, self._channel.send)
         self._runner: SyncRunner | TaskRunner | None = None
+        self._inbox = Inbox(self._socket, self._obey, _vanish, self._broken)
 
     def main(self) -> int:
         """Serve until the server says stop; returns the exit status."""
@@ -59,7 +59,7 @@ class Process:
         # A crash in native code says where it was; to the descriptor, since that needs no Python.
         faulthandler.enable(file=2)
         self._capture.start()
-        threading.Thread(target=self._read, name="cog-receive", daemon=True).start()
+        self._inbox.start()
         # The first to register is the last to run: the model's exit handlers may print.
         atexit.register(self._channel.close, GRACE)
         return self._serve()
@@ -83,10 +83,10 @@ class Process:
         self._runner = TaskRunner(worker, loop) if handler.is_async else SyncRunner(worker)
         if handler.healthcheck is not None:
             probe = _probe(handler.healthcheck, loop if handler.is_async else None)
-            self._health = HealthChecker(self._apart(probe), self._channel.put)
+            self._health = HealthChecker(self._apart(probe), self._channel.send)
         self._settle()
-        self._channel.put(_ready(handler, concurrency))
-        self._runner.serve()
+        self._channel.send(_ready(handler, concurrency))
+        self._runner.serve(self._inbox)
         return 0
 
     def _prepare(self, loop: asyncio.AbstractEventLoop) -> tuple[Handler, int]:
@@ -110,7 +110,7 @@ class Process:
         traceback = "" if known else traceback_text(error)
         self._settle()
         self._runs.note(None, traceback or f"{text}\n")
-        self._channel.put(wire.SetupFailed(error=text, traceback=traceback))
+        self._channel.send(wire.SetupFailed(error=text, traceback=traceback))
 
     def _settle(self) -> None:
         self._capture.settle()
@@ -125,20 +125,6 @@ class Process:
 
         return apart
 
-    def _read(self) -> None:
-        receiver = wire.Receiver(wire.TO_WORKER)
-        try:
-            while data := self._socket.recv(_CHUNK):
-                for message in receiver.receive(data):
-                    self._obey(message)
-        except OSError:
-            # The server is gone without a word; the same as the end of the stream.
-            _vanish()
-        except BaseException as error:
-            self._runs.note(None, traceback_text(error))
-            self._end(2)
-        _vanish()
-
     def _obey(self, message: wire.ToWorker) -> None:
         match message:
             case wire.Predict():
@@ -152,12 +138,16 @@ class Process:
             case wire.Healthcheck():
                 self._health.check(message.nonce)
             case wire.Ping():
-                self._channel.put(wire.Pong(nonce=message.nonce))
+                self._channel.send(wire.Pong(nonce=message.nonce))
             case wire.Shutdown():
                 if self._runner is None or self._runs.busy:
                     self._end(0)
                 _exit_after(GRACE, 0)
                 self._runner.stop()
+
+    def _broken(self, error: BaseException) -> NoReturn:
+        self._runs.note(None, traceback_text(error))
+        self._end(2)
 
     def _end(self, status: int) -> NoReturn:
         self._channel.close(GRACE)

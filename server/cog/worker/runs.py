@@ -33,6 +33,8 @@ class Unfinished:
 
     def take(self) -> Iterator[tuple[wire.Stream, str]]:
         """Give up what all threads have begun, in the order they began."""
+        if not self._lines:
+            return
         lines, self._lines = self._lines, {}
         for (stream, _thread), line in lines.items():
             yield stream, line.close()
@@ -74,10 +76,10 @@ class Outcome:
 
 
 class Section:
-    """One thread at a time, which then waits until what it has queued is sent.
+    """One thread at a time, which then sends what it has queued.
 
     Reentrant: a finaliser or signal handler may print while its thread is in here. Then only the
-    outermost waits, since the sending thread may have to come in here for the same reason.
+    outermost sends: nobody waits for the server inside.
     """
 
     def __init__(self, channel: Channel) -> None:
@@ -94,7 +96,7 @@ class Section:
         outermost = not self._depth
         self._lock.release()
         if outermost:
-            self._channel.wait()
+            self._channel.flush()
 
 
 class Runs:
@@ -220,7 +222,8 @@ class Runs:
     def _flush_shared(self) -> None:
         self._log_begun(None)
         for stream, lines in self._raw.items():
-            self._log(self._owner(None), stream, lines.flush())
+            if text := lines.flush():
+                self._log(self._owner(None), stream, text)
 
     def _begun(self, run: Run | None) -> Unfinished:
         return run.unfinished if run else self._unfinished

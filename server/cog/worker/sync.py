@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-import queue
+from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 from cog.exceptions import CancelationException
 from cog.worker.call import Call, Worker, awaited, new_call
 from cog.worker.failure import traceback_text
+from cog.worker.inbox import Inbox
 from cog.worker.output import is_stream
 from cog.worker.runs import Outcome, Run
 
@@ -24,11 +24,12 @@ class SyncRunner:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._queue: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+        self._queue: deque[Run] = deque()
+        self._stopped = False
 
     def start(self, run: Run) -> None:
         """Run a prediction when its turn comes; returns at once."""
-        self._queue.put(run)
+        self._queue.append(run)
 
     def cancel(self, run: Run) -> None:
         """Cancel a prediction, running or waiting."""
@@ -36,28 +37,32 @@ class SyncRunner:
 
     def stop(self) -> None:
         """Let `serve` return when the running prediction has ended."""
-        self._queue.put(None)
+        self._stopped = True
 
-    def serve(self) -> None:
+    def serve(self, inbox: Inbox) -> None:
         """Run predictions until `stop`; call it in the main thread."""
-        while (run := self._queue.get()) is not None:
-            call = new_call(self._worker, run)
+        while not self._stopped:
+            if not self._queue:
+                inbox.wait(self._has_something)
+                continue
+            call = new_call(self._worker, self._queue.popleft())
             # A context of its own: what a handler puts into context variables stays in it.
             call.finish(contextvars.copy_context().run(self._run, call))
 
+    def _has_something(self) -> bool:
+        return self._stopped or bool(self._queue)
+
     def _run(self, call: Call) -> Outcome:
         guard, run = self._worker.interrupt.guard, call.run
-        with ExitStack() as stack:
-            call.enter(stack)
-            try:
-                result = guard(run, lambda: self._result(call))
-                if not is_stream(result):
-                    return Outcome(
-                        status="succeeded", output=guard(run, lambda: call.encoder.encode(result))
-                    )
-            except BaseException as error:
-                return call.failed(error, is_iterator=False)
-            return self._stream(call, result)
+        call.enter()
+        try:
+            result = guard(run, lambda: self._result(call))
+            if not is_stream(result):
+                output = guard(run, lambda: call.encoder.encode(result))
+                return Outcome(status="succeeded", output=output)
+        except BaseException as error:
+            return call.failed(error, is_iterator=False)
+        return self._stream(call, result)
 
     def _result(self, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
         result = self._worker.handler.run(**call.arguments())

@@ -4,49 +4,60 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from cog.worker.call import Call, Worker, new_call
 from cog.worker.failure import traceback_text
+from cog.worker.inbox import Inbox
 from cog.worker.output import is_stream
 from cog.worker.runs import Outcome, Run
 
 
 class TaskRunner:
-    """Each prediction is a task; the main thread is in `serve`."""
+    """Each prediction is a task; the main thread makes this object, and is in `serve`."""
 
     def __init__(self, worker: Worker, loop: asyncio.AbstractEventLoop) -> None:
         self._worker = worker
         self._loop = loop
+        self._thread = threading.get_ident()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopped = False
 
     def start(self, run: Run) -> None:
         """Run a prediction at once; call it in any thread."""
-        self._loop.call_soon_threadsafe(self._begin, run)
+        self._in_loop(self._begin, run)
 
     def cancel(self, run: Run) -> None:
         """Cancel a prediction; call it in any thread."""
         run.canceled = True
-        self._loop.call_soon_threadsafe(self._interrupt, run)
+        self._in_loop(self._interrupt, run)
 
     def stop(self) -> None:
         """Let `serve` return; call it in any thread."""
         self._stopped = True
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def serve(self) -> None:
+    def serve(self, inbox: Inbox) -> None:
         """Run predictions until `stop`; call it in the main thread."""
+        self._loop.add_reader(inbox.fileno(), inbox.take)
         while not self._stopped:
             try:
                 self._loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
                 # A task of the model's own; asyncio ends the loop for these two.
                 self._worker.runs.note(None, traceback_text(error))
+        self._loop.remove_reader(inbox.fileno())
         self._loop.run_until_complete(_wind_up())
         self._loop.close()
+
+    def _in_loop(self, step: Callable[[Run], None], run: Run) -> None:
+        # The inbox's other thread stands in when the model's code holds the loop up.
+        if threading.get_ident() == self._thread:
+            step(run)
+        else:
+            self._loop.call_soon_threadsafe(step, run)
 
     def _begin(self, run: Run) -> None:
         task = self._loop.create_task(self._run(run))
@@ -62,9 +73,8 @@ class TaskRunner:
     async def _run(self, run: Run) -> None:
         call = new_call(self._worker, run)
         run.task = asyncio.current_task()
-        with ExitStack() as stack:
-            call.enter(stack)
-            outcome = await self._outcome(call)
+        call.enter()
+        outcome = await self._outcome(call)
         run.task = None
         call.finish(outcome)
 
