@@ -5,6 +5,7 @@ While a daemon resolves, it also runs the steps that do not wait for the answer.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -60,7 +61,8 @@ class Locking:
         assert data is not None  # the step fails where it has no answer
         assert project.requirements is not None
         pins = dict(project.requirements.pins)
-        lock = plan.read_lock(data, self.target, file=layout.LOCK, pins=pins)
+        # uv wrote its paths relative to the project folder, wherever the lock is kept.
+        lock = plan.read_lock(data, self.target, file=posixpath.basename(layout.LOCK), pins=pins)
         return self.planner(replace(project, lock=lock))
 
     def _read(self, planned: plan.Plan) -> Pending[bytes | None]:

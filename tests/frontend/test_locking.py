@@ -88,7 +88,7 @@ def test_without_system_packages_a_failed_resolve_is_the_error_of_its_step() -> 
 
 def test_what_uv_answers_is_checked() -> None:
     error = frontend(PROJECT, runner=resolver(b"lock-version = '9'\n")).error
-    assert error.message.startswith("/src/.cog/pylock.toml: the lock file has lock-version '9'")
+    assert error.message.startswith("pylock.toml: the lock file has lock-version '9'")
 
 
 def test_hashes_in_the_requirements_hold() -> None:

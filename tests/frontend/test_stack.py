@@ -112,7 +112,7 @@ def test_cuda_libraries_from_nvidias_image(
     stack = choose(requirements, python=python, build=build)
     assert stack.outcome is Outcome.LIBRARIES
     assert stack.toolkit is not None
-    assert (stack.toolkit.image.ref, stack.toolkit.compiled) == (image, None)
+    assert (stack.toolkit.image.ref, stack.toolkit.compiled) == (image, ())
     assert "copied from" in decided(stack, "cuda")
 
 
@@ -121,10 +121,31 @@ def test_the_toolkit_while_building_for_what_nvcc_compiles() -> None:
     assert stack.outcome is Outcome.BUILDER
     assert stack.toolkit is not None
     assert stack.toolkit.image.ref == "nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04"
-    assert stack.toolkit.compiled == {"flash-attn": ("torch", "einops")}
+    (compiled,) = stack.toolkit.compiled
+    assert (compiled.name, compiled.requires, compiled.version) == (
+        *("flash-attn", ("torch", "einops"), ""),
+    )
     assert decided(stack, "cuda").startswith(
         "requirements.txt:2: 12.4 (toolkit): nvcc compiles flash-attn"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("torch-scatter @ https://example.com/torch_scatter-2.1.2.tar.gz#sha256=0", "2.1.2"),
+        ("detectron2 @ git+https://example.com/detectron2@main", "0"),
+    ],
+)
+def test_uv_is_told_the_requirements_of_what_it_cannot_ask(line: str, version: str) -> None:
+    stack = choose(f"torch==2.5.1\n{line}\n")
+    files = {"requirements.txt": b"torch\n"}
+    applied = stack.applied(read_requirements("requirements.txt", files.get))
+    assert applied is not None
+    told = applied.files[-1]
+    assert told.path == "uv.toml"
+    assert f'version = "{version}"' in told.data.decode()
+    assert 'requires-dist = ["torch"' in told.data.decode()
 
 
 def test_a_built_wheel_needs_no_toolkit() -> None:

@@ -26,7 +26,7 @@ Env = tuple[tuple[str, str], ...]
 def libraries_layer(stack: Stack) -> Layer | None:
     """CUDA's libraries and cuDNN from NVIDIA's image; None where they are not copied."""
     kit = stack.toolkit
-    if kit is None or kit.compiled is not None:
+    if kit is None or kit.compiled:
         return None
 
     def files(path: str, dest: str) -> Copy:
@@ -43,7 +43,7 @@ def libraries_layer(stack: Stack) -> Layer | None:
 def toolchain_layer(stack: Stack, env: Env, *, system: str) -> Layer | None:
     """The compilers that nvcc works with; it is stood on while packages are built."""
     kit = stack.toolkit
-    if kit is None or kit.compiled is None:
+    if kit is None or not kit.compiled:
         return None
     suffix = _suffix(kit)
     apt = apt_step((f"g++{suffix}",), env, stage=TOOLCHAIN, span=kit.image.span)
@@ -83,7 +83,7 @@ class Compiling:
 def compiling(stack: Stack) -> Compiling | None:
     """Return how the stack's packages are compiled; None where nothing is."""
     kit = stack.toolkit
-    if kit is None or kit.compiled is None:
+    if kit is None or not kit.compiled:
         return None
     from cog_compat.nvcc import architectures  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ def compiling(stack: Stack) -> Compiling | None:
             ("TORCH_CUDA_ARCH_LIST", architectures(kit.cuda)),
         ),
         path=(f"{CUDA_HOME}/bin", f"{_BUILD_TOOLS}/bin"),
-        options=tuple(f"--no-build-isolation-package={name}" for name in kit.compiled),
+        options=tuple(f"--no-build-isolation-package={each.name}" for each in kit.compiled),
     )
 
 

@@ -14,7 +14,9 @@ from cog_compat.torch import TorchBuild, resolve_torch
 from cog_compat.versions import minor
 from cog_frontend.errors import Problem, Span
 from cog_frontend.plan.model import Decision, Image
+from cog_frontend.plan.requirement_lines import archive_version
 from cog_frontend.plan.stack import (
+    Compiled,
     Facts,
     Outcome,
     Source,
@@ -201,7 +203,14 @@ def _builder(facts: Facts, compiled: Sequence[Wanted], cuda: str) -> Stack:
         toolkit=Toolkit(
             image=Image(name=IMAGE, ref=ref, span=_own_span(facts, source)),
             cuda=row.minor,
-            compiled={each.name: COMPILED_WITH_NVCC[each.name] for each in compiled},
+            compiled=tuple(
+                Compiled(
+                    name=each.name,
+                    requires=COMPILED_WITH_NVCC[each.name],
+                    version=archive_version(each.target) if each.target else "",
+                )
+                for each in compiled
+            ),
         ),
         decisions=(decide("cuda", f"{cuda} (toolkit)", reason, source),),
     )

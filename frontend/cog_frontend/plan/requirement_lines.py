@@ -53,6 +53,7 @@ _FILE_OPTION = re.compile(
 _HASH = re.compile(r"--hash[= ]\s*sha256:([0-9a-fA-F]{64})")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE_NAME = re.compile(r"(?:^|/)([A-Za-z0-9][A-Za-z0-9._]*?)-\d[^/]*$")
+_ARCHIVE_VERSION = re.compile(r"-(\d[^-]*)\.(?:zip|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
 _COG_REPOSITORY = re.compile(r"^git\+\S+[/:]replicate/cog(?:\.git)?(?:[@#]|$)")
 
 
@@ -197,6 +198,13 @@ def direct_target(line: str) -> str:
     target = path["path"] if path else ""
     is_path = target.startswith((".", "/", "file:")) or "/" in target or target.endswith(_ARCHIVE)
     return target if match or is_path else ""
+
+
+def archive_version(target: str) -> str:
+    """Return the version in the name of a source archive; ``0`` where there is none."""
+    name = target.partition("#")[0].rpartition("/")[2]
+    match = _ARCHIVE_VERSION.search(name)
+    return match[1] if match else "0"
 
 
 def is_archive(path: str) -> bool:

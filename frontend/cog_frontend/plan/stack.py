@@ -82,16 +82,28 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A package that nvcc compiles, with what it requires to run.
+
+    ``version``: of a package that is named by a URL or a path, which uv does not look up.
+    """
+
+    name: str
+    requires: tuple[str, ...]
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Toolkit:
     """Files of NVIDIA's image, ``cuda`` (``12.4``) being the folder they stand in.
 
-    ``compiled``: they are there while these packages are built (each with what it requires to
-    run), and in no layer. None: its libraries are copied into the image.
+    ``compiled``: they are there while these packages are built, and in no layer. None: its
+    libraries are copied into the image.
     """
 
     image: Image
     cuda: str
-    compiled: dict[str, tuple[str, ...]] | None = None
+    compiled: tuple[Compiled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +149,15 @@ class Stack:
         """
         if self.toolkit is None or not self.toolkit.compiled:
             return ()
-        entries = (
-            f'[[dependency-metadata]]\nname = "{name}"\nrequires-dist = {json.dumps(requires)}\n'
-            for name, requires in self.toolkit.compiled.items()
-        )
-        return (RequirementFile(path="uv.toml", data="".join(entries).encode()),)
+        entries = "".join(map(_dependency_metadata, self.toolkit.compiled))
+        return (RequirementFile(path="uv.toml", data=entries.encode()),)
+
+
+def _dependency_metadata(compiled: Compiled) -> str:
+    lines = [f"name = {json.dumps(compiled.name)}"]
+    lines += [f"version = {json.dumps(compiled.version)}"] if compiled.version else []
+    lines += [f"requires-dist = {json.dumps(compiled.requires)}"]
+    return "\n".join(["[[dependency-metadata]]", *lines, ""])
 
 
 def decide(topic: str, value: str, reason: str, source: Source | None = None) -> Decision:
