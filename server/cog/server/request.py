@@ -5,12 +5,18 @@ Status codes and the shape of the texts are those of Cog's server (``axum`` and 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
+from hashlib import blake2b
 
 import msgspec
+import orjson
 
+from cog.server.guard import Guard, UrlRefused
 from cog.server.keywords import Fault
 from cog.server.schema import InputSchema
+from cog.server.webhook import Kind
 
 MAX_BODY = 100 * 1024 * 1024
 """Bytes of a request body, as in Cog's server (``crates/coglet``)."""
@@ -18,6 +24,9 @@ MAX_BODY = 100 * 1024 * 1024
 MAX_DEPTH = 128
 """Levels of nested lists and objects, the limit of ``serde_json``."""
 
+
+MAX_ID = 256
+"""Characters of an id or an idempotency key: they are kept, logged and sent back."""
 
 MAX_ECHO = 64 * 1024
 """Bytes of a body whose input is sent back with the answer.
@@ -43,6 +52,14 @@ class InvalidInput(Exception):
         self.faults = faults
 
 
+class InvalidRequest(Exception):
+    """A field beside the input has a value that it cannot have; ``fault`` says which and why."""
+
+    def __init__(self, place: str, msg: str) -> None:
+        super().__init__(msg)
+        self.fault = Fault((place,), msg)
+
+
 class PredictionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks for; other fields of the body are ignored.
 
@@ -52,16 +69,18 @@ class PredictionRequest(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
     input: object = None
     context: dict[str, str] | None = None
+    webhook: str | None = None
+    webhook_events_filter: list[Kind] | None = None
 
 
 _DECODER = msgspec.json.Decoder(PredictionRequest)
 
 
-def parse_request(content_type: str | None, body: bytes) -> PredictionRequest:
+def parse_request(content_type: bytes | None, body: bytes) -> PredictionRequest:
     """Return the request in a body; no body and no content type is a request without input.
 
     Raises BadRequest: 415 for a content type that is not JSON, 400 for what is not JSON, 422 for
-    fields of the wrong type.
+    fields of the wrong type; InvalidRequest.
     """
     if content_type is None and not body:
         return PredictionRequest()
@@ -78,7 +97,54 @@ def parse_request(content_type: str | None, body: bytes) -> PredictionRequest:
     # The body itself is the first level, the input the second.
     if _deeper_than(request.input, MAX_DEPTH - 1):
         raise BadRequest(400, "Failed to parse the request body as JSON: recursion limit exceeded")
+    if request.id:
+        _check_name("id", request.id)
+    if request.webhook:
+        try:
+            Guard().check_text(request.webhook)
+        except UrlRefused as error:
+            raise InvalidRequest("webhook", str(error)) from error
     return request
+
+
+def with_id(request: PredictionRequest, given: str) -> PredictionRequest:
+    """Return the request with the id of its URL; raises InvalidRequest."""
+    if request.id is not None and request.id != given:
+        raise InvalidRequest("id", "prediction ID must match the ID supplied in the URL")
+    _check_name("id", given)
+    return msgspec.structs.replace(request, id=given)
+
+
+def check_key(key: str) -> str:
+    """Return an ``Idempotency-Key``; raises InvalidRequest."""
+    _check_name("Idempotency-Key", key)
+    return key
+
+
+def fingerprint(request: PredictionRequest) -> bytes:
+    """Return what tells requests apart that came under one id: equal input and context, equal
+    bytes, whatever the order of their keys.
+    """
+    what = {"input": request.input, "context": request.context}
+    try:
+        text = orjson.dumps(what, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer over 64 bits
+        text = json.dumps(what, sort_keys=True).encode()
+    return blake2b(text, digest_size=16).digest()
+
+
+ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""What an id may be, as a pattern: no character in it ends a line or commands a terminal."""
+
+_ID = re.compile(ID_PATTERN[:-1] + r"\Z")
+
+
+def _check_name(place: str, name: str) -> None:
+    # It goes into logs, headers and URLs: nothing in it may end a line or command a terminal.
+    if len(name) > MAX_ID:
+        raise InvalidRequest(place, f"longer than {MAX_ID} characters")
+    if not _ID.match(name):
+        raise InvalidRequest(place, "holds a control character")
 
 
 def checked_input(given: object, schema: InputSchema | None) -> tuple[dict[str, object], list[str]]:
@@ -100,10 +166,10 @@ def checked_input(given: object, schema: InputSchema | None) -> tuple[dict[str, 
     return known, unknown
 
 
-def _is_json(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
+def _is_json(content_type: bytes) -> bool:
+    kind = content_type.partition(b";")[0].strip().lower()
+    return kind == b"application/json" or (
+        kind.startswith(b"application/") and kind.endswith(b"+json")
     )
 
 

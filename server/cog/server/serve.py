@@ -40,6 +40,7 @@ from cog.server.store import Keep, MemoryStore
 from cog.server.supervisor import WorkerPolicy
 from cog.server.surroundings import Surroundings
 from cog.server.upload import upload_to
+from cog.server.webhook import Webhooks
 
 if TYPE_CHECKING:
     from granian.server.embed import Server
@@ -54,6 +55,11 @@ connections would then shut out everyone else. The queue decides who waits, not 
 
 _GRANIAN_LOG = {"loggers": {"_granian": {"handlers": [], "propagate": True}}}
 """Its errors go where ours go; its own handlers write to stdout."""
+
+_HEADERS = 30  # seconds and
+_HEADER_BYTES = 128 * 1024  # bytes for a request's headers to come whole
+
+_LAST_WEBHOOKS = 10.0  # seconds for webhooks to be taken after the last prediction has ended
 
 _FLUSH = 5.0  # seconds for answers to reach slow clients after the last prediction has ended
 
@@ -162,6 +168,7 @@ class _Process:
         self._hurry = asyncio.Event()
         outbound = settings.outbound
         self._fetcher = Fetcher(outbound.guard, outbound.user_agent or f"cog/{__version__}")
+        self._webhooks = Webhooks(self._fetcher, outbound.webhooks)
         url = outbound.upload_url
         self._surroundings = Surroundings(
             launches={"worker-1": partial(WorkerProcess.start, worker_command(settings, environ))},
@@ -196,6 +203,7 @@ class _Process:
             _log.error("The HTTP server ended by itself", exc_info=serving.exception())
         _stop(server)
         await service.stop(self._settings.shutdown_grace, self._hurry)
+        await self._webhooks.drain(_LAST_WEBHOOKS)
         await self._fetcher.aclose()
         stopping.cancel()
         await asyncio.wait({serving}, timeout=_FLUSH)
@@ -206,7 +214,8 @@ class _Process:
 
     def _server(self, service: Service) -> Server:
         # Imported here, and not above, so that the worker loads at the same time.
-        from granian.constants import Interfaces  # noqa: PLC0415
+        from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+        from granian.http import HTTP1Settings  # noqa: PLC0415
         from granian.log import LogLevels  # noqa: PLC0415
         from granian.server.embed import Server  # noqa: PLC0415
 
@@ -217,6 +226,8 @@ class _Process:
             mode=self._settings.mode,
             version=__version__,
             openapi=self._document,
+            webhooks=self._webhooks,
+            doors=self._settings.doors,
             on_shutdown=self._stop.set,
         )
         return Server(
@@ -225,6 +236,10 @@ class _Process:
             port=self._settings.port,
             interface=Interfaces.ASGINL,
             websockets=False,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=_HEADERS * 1000, max_buffer_size=_HEADER_BYTES
+            ),
             backlog=_BACKLOG,
             backpressure=_CONNECTIONS,
             log_level=LogLevels.error,

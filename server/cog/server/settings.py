@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from cog.server.gate import Doors, load_doors
 from cog.server.outbound import Outbound, load_outbound
 
 Mode = Literal["predict", "train"]
@@ -52,6 +53,7 @@ class Settings:
     log_level: int = logging.INFO
     log_style: Literal["json", "console"] = "json"
     outbound: Outbound = field(default_factory=Outbound)
+    doors: Doors = field(default_factory=Doors)
     warnings: tuple[str, ...] = ()
 
 
@@ -86,6 +88,7 @@ def load_settings(environ: Mapping[str, str], argv: Sequence[str]) -> Settings:
         log_level=env.level(verbose=flags.verbose),
         log_style="console" if environ.get("LOG_FORMAT") == "console" else "json",
         outbound=outbound,
+        doors=load_doors(environ, flags.host),
         warnings=tuple(env.warnings),
     )
 
