@@ -136,7 +136,8 @@ predict: predict.py:run
         assert model.run("sh", "-c", "ls /run/secrets 2>/dev/null | wc -l").strip() == "0"
     _, without = place.build(project, "--no-cache-filter", "run")
     assert without.code
-    assert "secret token: not found (pass it with --secret id=token,src=FILE)" in without.output
+    assert "secret token: not found" in without.output
+    assert ">>>         - type: secret" in without.output
 
 
 def test_local_wheels_and_included_files(place: Workplace) -> None:

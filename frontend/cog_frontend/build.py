@@ -5,13 +5,15 @@ Everything goes through a ``Bridge``; the same code runs in a container and in a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import buildkit_llb as llb
 from cog_frontend import accounts, context, plan
 from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
 from cog_frontend.config import Config, Located, examine_config
-from cog_frontend.convert import Surroundings, convert, lines, location
+from cog_frontend.convert import Surroundings, convert, convert_layer, lines, location
 from cog_frontend.errors import FrontendError, Problem, ProjectError
 from cog_frontend.gateway import (
     Bridge,
@@ -37,7 +39,7 @@ from cog_frontend.images import (
 )
 from cog_frontend.locking import Locking
 from cog_frontend.options import ARG_CACHE_NAMESPACE, Options
-from cog_frontend.project import read_project
+from cog_frontend.project import describe_project, read_project
 from cog_frontend.version import VERSION
 
 _NO_CONFIG = "create it with `cog init`, or name it with -f"
@@ -45,12 +47,14 @@ _NO_CONFIG = "create it with `cog init`, or name it with -f"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Started:
-    """One platform's build, once its base is known; its plan waits for the packages."""
+    """One platform's build, once its base is known; its project waits for the packages."""
 
     images: Images
     base: ResolvedImage
     around: Surroundings
-    plan: Pending[plan.Plan]
+    project: Pending[plan.Project]
+    planner: Callable[[plan.Project], plan.Plan]
+    describe: Callable[[plan.Project, bytes], plan.Project]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,15 +178,33 @@ class Build:
             planner=planner,
             solve=solve,
         )
-        return _Started(images=images, base=base, around=around, plan=locking.start())
+        return _Started(
+            images=images,
+            base=base,
+            around=around,
+            project=locking.start(),
+            planner=planner,
+            describe=partial(describe_project, config, self._files.read),
+        )
 
     def _solve(self, started: _Started) -> _Solved:
         """Start the solve of one platform's image."""
-        planned, platform = started.plan.result(), started.images.platform
+        platform = started.images.platform
+        planned = started.planner(self._described(started))
         ref = self._start_solve(convert(planned, started.around), platform)
         labels = dict(self._options.labels)
         config = image_config(started.base.config, planned.image, platform, labels)
         return _Solved(ref=ref, config=config, base_config=started.base.config)
+
+    def _described(self, started: _Started) -> plan.Project:
+        """Return the project with its schema, run for it where its source does not tell."""
+        project = started.project.result()
+        if not project.describe:
+            return project
+        state = convert_layer(started.planner(project), started.around, plan.DESCRIBED)
+        ref = self._start_solve(state, started.images.platform).result()
+        assert ref is not None  # the layer has a step
+        return started.describe(project, self._bridge.read_file(ref, plan.DESCRIBED_FILE))
 
     def _start_solve(
         self, state: llb.State, platform: llb.Platform, *, run: bool = False

@@ -38,11 +38,11 @@ class Locking:
     planner: Planner
     solve: Solve
 
-    def start(self) -> Pending[plan.Plan]:
-        """Return the plan with all its layers; daemons are asked to resolve at once."""
+    def start(self) -> Pending[plan.Project]:
+        """Return the project with its lock; daemons are asked to resolve at once."""
         first = self.planner(self.project)
         if not first.stage(plan.LOCK):
-            return Pending(lambda: first)
+            return Pending(lambda: self.project)
         self._run_ahead(first)
         reading = self._read(first)
         return Pending(lambda: self._finish(reading.result()))
@@ -53,7 +53,7 @@ class Locking:
             if layer.executes and layer.name in plan.BEFORE_PACKAGES:
                 self.solve(convert_layer(planned, self.around, layer.name), run=True)
 
-    def _finish(self, data: bytes | None) -> plan.Plan:
+    def _finish(self, data: bytes | None) -> plan.Project:
         project = self.project
         if data is None:  # without the system packages it is not to be worked out
             project = replace(project, system_first=True)
@@ -63,7 +63,7 @@ class Locking:
         pins = dict(project.requirements.pins)
         # uv wrote its paths relative to the project folder, wherever the lock is kept.
         lock = plan.read_lock(data, self.target, file=posixpath.basename(layout.LOCK), pins=pins)
-        return self.planner(replace(project, lock=lock))
+        return replace(project, lock=lock)
 
     def _read(self, planned: plan.Plan) -> Pending[bytes | None]:
         solving = self.solve(convert_layer(planned, self.around, plan.LOCK), run=False)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from cog_frontend import plan
 from cog_frontend.config import Config, Located
 from cog_frontend.errors import Problem, ProjectError, Span
-from cog_frontend.schema import Predictor, openapi, read_predictor, schema_json
+from cog_frontend.schema import Predictor, Undetermined, openapi, read_predictor, schema_json
+from cog_frontend.schema.described import Described, described_predictor
 from cog_frontend.schema.model import Mode
 from cog_frontend.version import VERSION
 
@@ -18,12 +20,17 @@ Read = Callable[[str], "bytes | None"]
 
 
 _OLD_PYTHON = "3.10"
+_IMPORTED = "so the build imports the code to make the schema: write it as a literal to spare that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Schema:
     document: str = ""
     concurrency: int | None = None
+    describe: tuple[tuple[str, str, Span], ...] = ()
+
+
+_Handlers = dict[Mode, Predictor | Undetermined | None]
 
 
 def read_project(
@@ -46,9 +53,28 @@ def read_project(
         config_file=config_file,
         schema=schema.document,
         concurrency=schema.concurrency,
+        describe=schema.describe,
         requirements=stack.applied(requirements),
         stack=stack,
         warnings=tuple(reader.warnings),
+    )
+
+
+def describe_project(
+    config: Config, read: Read, project: plan.Project, described: bytes
+) -> plan.Project:
+    """Return the project with the schema that its running code has completed.
+
+    ``described`` is what the SDK wrote of the handlers in ``project.describe``. Raises
+    ``ProjectError`` where the code is not a handler that can be served.
+    """
+    reader = _Reader(config, project.config_file[0], read)
+    descriptions = json.loads(described)
+    schema = reader.attempt(lambda: reader.completed(descriptions), _Schema())
+    if reader.problems:
+        raise ProjectError(reader.problems)
+    return replace(
+        project, schema=schema.document, concurrency=schema.concurrency, describe=schema.describe
     )
 
 
@@ -64,26 +90,57 @@ class _Reader:
         """Run a step; keep its problems and go on, so that all are shown."""
         try:
             return step()
+        except Undetermined:
+            raise
         except ProjectError as error:
             self.problems += error.problems
             return otherwise
 
     def schema(self) -> _Schema:
         """Read the predictor and what trains, each with all its problems."""
+        handlers = self._handlers()
+        unread = {mode: one for mode, one in handlers.items() if isinstance(one, Undetermined)}
+        if not unread or self._config.predictor is None:
+            return self._schema(handlers)
+        for one in unread.values():
+            self.warnings += [replace(each, hint=_IMPORTED) for each in one.problems]
+        named = {"predict": self._config.predictor, "train": self._config.train}
+        places = {mode: located for mode, located in named.items() if located}
+        return _Schema(
+            describe=tuple((mode, places[mode].text, places[mode].span) for mode in unread)
+        )
+
+    def completed(self, descriptions: Mapping[Mode, Described]) -> _Schema:
+        """The schema of handlers that are read from the source where it tells, else described."""
+        handlers = self._handlers()
+        for mode, one in handlers.items():
+            if isinstance(one, Undetermined):
+                handlers[mode] = described_predictor(descriptions[mode], mode, one)
+        return self._schema(handlers)
+
+    def _handlers(self) -> _Handlers:
         config = self._config
-        predictor = self._handler(config.predictor, "predict")
-        train = self._handler(config.train, "train")
-        if predictor is None:
+        return {
+            "predict": self._handler(config.predictor, "predict"),
+            "train": self._handler(config.train, "train"),
+        }
+
+    def _schema(self, handlers: _Handlers) -> _Schema:
+        predictor, train = handlers["predict"], handlers["train"]
+        if not isinstance(predictor, Predictor):
             return _Schema()
         self._check_concurrency(predictor)
+        train = train if isinstance(train, Predictor) else None
         document = openapi(predictor, version=VERSION, train=train)
         return _Schema(document=schema_json(document), concurrency=predictor.concurrency_max)
 
-    def _handler(self, located: Located | None, mode: Mode) -> Predictor | None:
+    def _handler(self, located: Located | None, mode: Mode) -> Predictor | Undetermined | None:
         if located is None:
             return None
-
-        handler = self.attempt(lambda: self._read_handler(located, mode), None)
+        try:
+            handler = self.attempt(lambda: self._read_handler(located, mode), None)
+        except Undetermined as unread:
+            return unread
         self.warnings += handler.warnings if handler else ()
         return handler
 
@@ -91,14 +148,18 @@ class _Reader:
         self._must_exist(located, located.text.partition(":")[0])
         try:
             return read_predictor(located.text, self._read, mode=mode)
+        except Undetermined as unread:
+            places = self._placed(unread.problems, located)
+            raise Undetermined(places, unread.known, output_known=unread.output_known) from unread
         except ProjectError as error:
-            # What is wrong with a file as a whole has no line in it: the one that names it.
-            raise ProjectError(
-                problem
-                if problem.span
-                else replace(problem, file=self._filename, span=located.span)
-                for problem in error.problems
-            ) from error
+            raise ProjectError(self._placed(error.problems, located)) from error
+
+    def _placed(self, problems: Iterable[Problem], located: Located) -> list[Problem]:
+        """The problems; what is wrong with a file as a whole at the line that names the file."""
+        return [
+            problem if problem.span else replace(problem, file=self._filename, span=located.span)
+            for problem in problems
+        ]
 
     def _check_concurrency(self, predictor: Predictor) -> None:
         # Cog: pkg/config, more than one prediction at a time needs asyncio.TaskGroup.

@@ -381,15 +381,3 @@ def test_one_platform_of_the_config_makes_one_image() -> None:
 def test_a_named_user_is_looked_for_in_the_finished_image() -> None:
     text = error({"cog.yaml": b"build:\n  user: model\n"})
     assert text.startswith("cog.yaml:2:9: build.user: 'model' is not in /etc/passwd of the image")
-
-
-@pytest.mark.parametrize(
-    ("message", "advice"),
-    [
-        ("failed to solve: secret token: not found", "pass it with --secret id=token,src=FILE"),
-        ("failed to solve: unset ssh forward key deploy", "pass it with --ssh deploy"),
-    ],
-)
-def test_what_the_client_did_not_bring_has_its_option_beside_it(message: str, advice: str) -> None:
-    failed = frontend(GOOD, fail={"Solve": RpcError(2, message)}).error
-    assert failed.message == f"{message} ({advice})"

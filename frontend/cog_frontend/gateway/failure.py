@@ -7,7 +7,6 @@ way Go's ``encoding/json`` writes ``errdefs.Source`` (solver/errdefs/errdefs.pro
 from __future__ import annotations
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,12 +32,6 @@ MAX_SOURCE_BYTES = 1 << 20
 # Clients print up to four lines after the marked ones (Source.Print of solver/errdefs).
 LINES_AFTER = 4
 WHOLE_FILE_BYTES = 64 << 10
-
-# What the client did not bring, in BuildKit's words (session/secrets, session/sshforward).
-_ADVICE = (
-    (re.compile(r"secret (\S+): not found$"), r"pass it with --secret id=\1,src=FILE"),
-    (re.compile(r"unset ssh forward key (\S+)$"), r"pass it with --ssh \1"),
-)
 
 LANGUAGES = {".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".json": "JSON", ".py": "Python"}
 
@@ -99,23 +92,15 @@ def failure_from_rpc(
 ) -> Failure:
     """Return the daemon's error as the failure of the build, with all its typed details.
 
-    ``prefix`` says what was being done. Codes that mean nothing to clients become UNKNOWN.
+    ``prefix`` says what was being done. Codes that mean nothing to clients become UNKNOWN. A step
+    that nobody waited for before the result was returned fails without us, in BuildKit's words.
     """
-    message = error.message + _advice(error.message)
     return Failure(
-        message=f"{prefix}: {message}" if prefix else message,
+        message=f"{prefix}: {error.message}" if prefix else error.message,
         code=error.code if error.code in KEPT_CODES else UNKNOWN,
         sources=tuple(sources),
         passthrough=error.details,
     )
-
-
-def _advice(message: str) -> str:
-    """What to do about an error of the daemon that does not say so, in brackets."""
-    for pattern, advice in _ADVICE:
-        if match := pattern.search(message):
-            return f" ({match.expand(advice)})"
-    return ""
 
 
 def unsupported_subrequest(name: str) -> Failure:

@@ -4,6 +4,7 @@ from cog_frontend.plan.base import choose_base
 from cog_frontend.plan.choose import choose_stack
 from cog_frontend.plan.compile import BEFORE_PACKAGES, Project, effective_config, make_plan
 from cog_frontend.plan.compiling import compiling_code
+from cog_frontend.plan.described import DESCRIBED, DESCRIBED_FILE
 from cog_frontend.plan.lock import Lock, read_lock
 from cog_frontend.plan.model import Plan
 from cog_frontend.plan.packages import LOCK
@@ -15,6 +16,8 @@ from cog_frontend.plan.wheel import Target, target
 
 __all__ = [
     "BEFORE_PACKAGES",
+    "DESCRIBED",
+    "DESCRIBED_FILE",
     "LOCK",
     "Facts",
     "Lock",

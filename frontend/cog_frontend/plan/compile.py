@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 from cog_frontend.config import Config
 from cog_frontend.errors import Problem, Span
-from cog_frontend.plan import commands, cuda, layout, packages, python, system, trust, user
+from cog_frontend.plan import (
+    commands,
+    cuda,
+    described,
+    layout,
+    packages,
+    python,
+    system,
+    trust,
+    user,
+)
 from cog_frontend.plan.base import base_decisions, choose_base, python_span
 from cog_frontend.plan.lock import Lock
 from cog_frontend.plan.model import (
@@ -35,7 +45,8 @@ class Project:
     ``stack`` what was chosen of CUDA and compilers. ``lock`` says which packages the requirements
     mean, once that is known; ``system_first``: it is worked out where the system packages are.
     ``warnings`` are for the user and stop nothing. ``certificates`` are PEM, of authorities to
-    trust.
+    trust. ``describe`` are handlers whose inputs only the running code knows: mode, reference and
+    lines of the config.
     """
 
     config_file: tuple[str, bytes]
@@ -47,12 +58,14 @@ class Project:
     system_first: bool = False
     warnings: tuple[Problem, ...] = ()
     certificates: tuple[bytes, ...] = ()
+    describe: tuple[tuple[str, str, Span], ...] = ()
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     """Return the plan of a project; ``version`` is cogkit's own.
 
     Without the project's lock the plan ends with the layer that makes it: ``Plan.stage("lock")``.
+    What is to be described has a layer of its own: ``Plan.stage("described")``.
     """
     base = trust.trusting(choose_base(config), project.certificates)
     env = _user_env(config)
@@ -71,6 +84,7 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     # The metadata stands after the source: its cog.yaml wins over another file of that name.
     layers += [_runtime_layer(config), user.home_layer(config.build.user)]
     layers += [_source_layer(), _metadata_layer(project)]
+    layers.append(_described(config, project, layers))
     return Plan(
         base=base,
         layers=tuple(layer for layer in layers if layer),
@@ -78,6 +92,12 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
         images=(stack.toolkit.image,) if stack.toolkit else (),
         decisions=(*base_decisions(config), *stack.decisions),
     )
+
+
+def _described(config: Config, project: Project, image: list[Layer | None]) -> Layer | None:
+    """The layer that imports the predictor on the whole image."""
+    env = (*_runtime_env(config, project), *_user_env(config))
+    return described.described_layer(project.describe, env, needs=_names(image))
 
 
 def _names(layers: list[Layer | None]) -> tuple[str, ...]:

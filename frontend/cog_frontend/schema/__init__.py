@@ -13,6 +13,7 @@ from cog_frontend.schema.model import (
     Record,
     RecordField,
     Scalar,
+    Undetermined,
 )
 from cog_frontend.schema.reader import read_predictor
 
@@ -28,6 +29,7 @@ __all__ = [
     "Record",
     "RecordField",
     "Scalar",
+    "Undetermined",
     "openapi",
     "read_predictor",
     "schema_json",

@@ -25,7 +25,7 @@ from cog_frontend.schema.names import Scope
 from cog_frontend.schema.project import Definition, Foreign, Found, Missing, Value, canonical, last
 from cog_frontend.schema.records import Records
 from cog_frontend.schema.report import Report
-from cog_frontend.schema.source import Refusal, quiet_warnings
+from cog_frontend.schema.source import Refusal, Unknown, quiet_warnings
 from cog_frontend.schema.values import to_json
 
 
@@ -108,11 +108,12 @@ class Annotations:
                 return self._class(found, node, scope)
             case Value(node=inner, scope=own):
                 return self.shape(inner, own)
-            case Missing(reason=reason, candidates=candidates):
+            case Missing(reason=reason, candidates=candidates, undefined=undefined):
                 name = shown(node)
                 spelt = (*candidates, *map(last, known.KINDS))
                 hint = known.import_advice(name) or near(name, spelt)
-                raise Refusal(scope.source, node, f"`{name}` {reason}", hint=hint)
+                refused = Refusal if undefined else Unknown
+                raise refused(scope.source, node, f"`{name}` {reason}", hint=hint)
             case _:
                 raise self._unsupported(node, scope)
 
@@ -126,6 +127,9 @@ class Annotations:
         family = records.family(found)
         if found.node in self.inside or (family == "typed_dict" and not self.whole):
             return Scalar(Kind.OBJECT)
+        if family is None and records.may_be_record(found):
+            message = f"`{shown(node)}` has a base outside the project"
+            raise Unknown(scope.source, node, message, hint=f"use one of {known.SCALARS}")
         if family is None:
             raise self._unsupported(node, scope)
         if not self.whole:
@@ -233,7 +237,8 @@ class Annotations:
         is_new_type = isinstance(found, Foreign) and found.name in known.NEW_TYPES
         if is_new_type and len(node.args) == 2:
             return self.shape(node.args[1], scope)
-        raise self._unsupported(node, scope)
+        message = f"the type `{shown(node)}` is not known before the code runs"
+        raise Unknown(scope.source, node, message, hint=f"use one of {known.SCALARS}")
 
     def _settled(self, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope]:
         """Return the annotation behind text and aliases: where its outermost type is written."""
@@ -255,7 +260,8 @@ class Annotations:
     def _foreign(self, name: str, node: ast.expr, scope: Scope) -> Refusal:
         hint = known.advice(name)
         message = f"`{shown(node)}` is not a supported type"
-        return Refusal(scope.source, node, message, hint=hint)
+        refused = Unknown if known.may_be_supported(name) else Refusal
+        return refused(scope.source, node, message, hint=hint)
 
     def _unsupported(self, node: ast.expr, scope: Scope) -> Refusal:
         message = f"`{shown(node)}` is not a supported type"

@@ -15,7 +15,7 @@ from cog_frontend.schema.project import (
     Value,
     canonical,
 )
-from cog_frontend.schema.source import Refusal
+from cog_frontend.schema.source import Refusal, Unknown
 
 PARAMETERS = (
     *("default", "default_factory", "description", "ge", "le", "min_length", "max_length"),
@@ -57,17 +57,17 @@ class InputCalls:
                     raise Refusal(scope.source, node, message, hint="use cog.Input()")
                 case Definition(node=ast.FunctionDef()):
                     return self._helper(function, node, scope)
-                case Missing(reason=reason) if isinstance(node.func, ast.Name):
+                case Missing(reason=reason, undefined=undefined) if isinstance(node.func, ast.Name):
                     known = "add `from cog import Input`" if node.func.id == "Input" else ""
-                    message = f"`{node.func.id}` {reason}"
-                    raise Refusal(scope.source, node.func, message, hint=known)
+                    refused = Refusal if undefined or known else Unknown
+                    raise refused(scope.source, node.func, f"`{node.func.id}` {reason}", hint=known)
                 case _:
                     return None
 
     def _arguments(self, node: ast.Call, scope: Scope) -> dict[str, Argument]:
         named: dict[str, Argument] = {}
         if any(isinstance(argument, ast.Starred) for argument in node.args):
-            raise Refusal(scope.source, node, "`*` in an Input() call is not followed")
+            raise Unknown(scope.source, node, "`*` in an Input() call is not followed")
         if len(node.args) > 1:
             message = "Input() takes only the default without its name"
             raise Refusal(scope.source, node.args[1], message, hint="name it: ge=..., le=...")
@@ -87,14 +87,14 @@ class InputCalls:
             named: dict[str, Argument] = {}
             if not isinstance(found, Value) or not isinstance(found.node, ast.Dict):
                 message = "what `**` gives the call is not known before the code runs"
-                raise Refusal(scope.source, node, message, hint="write the arguments out")
+                raise Unknown(scope.source, node, message, hint="write the arguments out")
             for key, value in zip(found.node.keys, found.node.values, strict=True):
                 if key is None:
                     named.update(self._unpacked(value, found.scope))
                 elif isinstance(key, ast.Constant) and isinstance(key.value, str):
                     named[key.value] = _given(value, found.scope)
                 else:
-                    raise Refusal(found.scope.source, key, "the key of an argument is not text")
+                    raise Unknown(found.scope.source, key, "the key of an argument is not text")
             return named
 
     def _helper(
@@ -112,7 +112,7 @@ class InputCalls:
         if not isinstance(helper.node, ast.FunctionDef) or any(
             isinstance(argument, ast.Starred) for argument in call.args
         ):
-            raise Refusal(scope.source, call, "`*` in this call is not followed")
+            raise Unknown(scope.source, call, "`*` in this call is not followed")
         spec = helper.node.args
         positional = [*spec.posonlyargs, *spec.args]
         layer = _defaults(spec, helper.scope)

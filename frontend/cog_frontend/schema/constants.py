@@ -13,10 +13,11 @@ from cog_frontend.schema.enums import enum_members
 from cog_frontend.schema.model import Json
 from cog_frontend.schema.names import Binding, Known, Scope
 from cog_frontend.schema.project import Definition, Foreign, Missing, Package, Project, Value
-from cog_frontend.schema.source import Refusal
+from cog_frontend.schema.source import Refusal, Unknown
 from cog_frontend.schema.values import Member, to_json
 
-_EXPECTED = (TypeError, ValueError, ArithmeticError, LookupError)
+_CERTAIN = (ArithmeticError, LookupError)
+_EXPECTED = (TypeError, ValueError)
 
 
 class Constants:
@@ -49,8 +50,10 @@ class Constants:
         with self.project.effort.step(node, scope):
             try:
                 return self._value(node, scope)
-            except _EXPECTED as error:
+            except _CERTAIN as error:
                 raise Refusal(scope.source, node, f"cannot be worked out: {error}") from error
+            except _EXPECTED as error:  # wrong, or more than is followed here
+                raise Unknown(scope.source, node, f"cannot be worked out: {error}") from error
 
     def members(self, definition: Definition) -> tuple[Member, ...]:
         """Return the members of an enum class, aliases left out; raise ``Refusal``."""
@@ -102,7 +105,7 @@ class Constants:
             case _:
                 message = f"`{shown(node)}` is not a constant"
                 hint = "write it as a literal, or name a module-level constant"
-                raise Refusal(scope.source, node, message, hint=hint)
+                raise Unknown(scope.source, node, message, hint=hint)
 
     def _first(self, nodes: list[ast.expr], scope: Scope, *, wanted: bool) -> object:
         """Return the first value that is as true as ``wanted``, else the last: and / or."""
@@ -124,14 +127,15 @@ class Constants:
                 return value
             case Foreign(name=name) if name in operations.CONSTANTS:
                 return operations.CONSTANTS[name]
-            case Missing(reason=reason):
-                raise Refusal(scope.source, node, f"`{shown(node)}` {reason}")
+            case Missing(reason=reason, undefined=undefined):
+                refused = Refusal if undefined else Unknown
+                raise refused(scope.source, node, f"`{shown(node)}` {reason}")
             case Foreign() | Package() | Definition():
                 message = f"the value of `{shown(node)}` is not known before the code runs"
                 hint = "write the value as a literal"
                 if isinstance(found, Foreign) and not found.name.startswith("builtins."):
                     hint = f"{found.name} is not in the project: {hint}"
-                raise Refusal(scope.source, node, message, hint=hint)
+                raise Unknown(scope.source, node, message, hint=hint)
 
     def _member(self, node: ast.Attribute, scope: Scope) -> Known | None:
         """Return the enum member that ``Color.RED`` names, or its part for ``member.value``."""
@@ -220,7 +224,7 @@ class Constants:
             return operations.FUNCTIONS[function.name](*arguments, **keywords)
         if isinstance(node.func, ast.Attribute) and not isinstance(function, Foreign):
             return self._method(node, node.func, scope)
-        raise Refusal(
+        raise Unknown(
             scope.source,
             node,
             f"the result of `{shown(node.func)}()` is not known before the code runs",

@@ -12,9 +12,9 @@ from cog_frontend.schema.constants import Constants
 from cog_frontend.schema.inputs import Parameter
 from cog_frontend.schema.model import Mode
 from cog_frontend.schema.names import Assigned, Defined, Module, Scope
-from cog_frontend.schema.project import Definition, Foreign, Project, canonical
+from cog_frontend.schema.project import Definition, Foreign, Project, Value, canonical
 from cog_frontend.schema.report import Report
-from cog_frontend.schema.source import Refusal
+from cog_frontend.schema.source import Refusal, Unknown
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -95,7 +95,9 @@ class Handlers:
             raise Refusal(module.source, None, message, hint=hint)
         node = _statement(module, name)
         message = f"{name} is not a class or function that can be read"
-        raise Refusal(module.source, node, message, hint="define it with `class` or `def`")
+        literal = isinstance(found, Value) and isinstance(found.node, ast.Constant)
+        refused = Refusal if literal else Unknown
+        raise refused(module.source, node, message, hint="define it with `class` or `def`")
 
     def decoration(self, handler: Handler) -> Decoration:
         """Return what the handler's decorators say; what is wrong with them goes to the report."""
@@ -175,6 +177,7 @@ class Handlers:
         hint = near(METHODS[mode][0], _methods(owner)) or near(METHODS[mode][-1], _methods(owner))
         if foreign:
             hint = f"what it inherits from {foreign[0]} is outside the project: define it here"
+            return Unknown(owner.scope.source, owner.node, message, hint=hint)
         return Refusal(owner.scope.source, owner.node, message, hint=hint)
 
     def _concurrency(self, decorator: ast.expr, handler: Handler) -> int:
@@ -194,9 +197,9 @@ class Handlers:
         return maximum
 
     def _maximum(self, node: ast.expr, handler: Handler) -> int:
-        known = len(self.report.problems)
+        known = self.report.count
         value = self.report.attempt(lambda: self.constants.json(node, handler.scope))
-        if len(self.report.problems) > known:
+        if self.report.count > known:
             return 1
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             self._refuse(node, handler, f"max must be a whole number from 1, not {value!r}")
@@ -258,8 +261,8 @@ def _listed(module: Module, mode: Mode, *, prefix: str = "") -> str:
 
 
 def _statement(module: Module, name: str) -> ast.AST | None:
-    """Return the first top-level statement that binds the name, for its position."""
-    for statement in module.source.tree.body:
+    """Return the first statement that binds the name, for its position."""
+    for statement in ast.walk(module.source.tree):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             bound = {alias.asname or alias.name for alias in statement.names}
         elif isinstance(statement, ast.Assign):

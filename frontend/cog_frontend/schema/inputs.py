@@ -34,7 +34,7 @@ class Parameter(NamedTuple):
     default: ast.expr | None
 
 
-class _Given(NamedTuple):
+class Given(NamedTuple):
     """What was worked out of an ``Input(...)`` call, choices apart; ``required`` by ``...``."""
 
     values: dict[str, Json]
@@ -56,14 +56,14 @@ class Inputs:
 
     def _field(self, parameter: Parameter, scope: Scope) -> InputField | None:
         name = parameter.node.arg
-        known = len(self.report.problems)
+        known = self.report.count
         shape = self.report.attempt(partial(self._shape, parameter, scope), about=f"input {name}")
         find = partial(self._arguments, parameter.default, scope)
         arguments = self.report.attempt(find, about=f"input {name}") or {}
         given = self._given(f"input {name}", arguments)
-        if shape is None or len(self.report.problems) > known:
+        if shape is None or self.report.count > known:
             return None
-        field = _built(name, shape, given)
+        field = built(name, shape, given)
         if field.required and not field.nullable and given.values.get("default", ...) is None:
             self._warn_of_none(field, arguments["default"])
         for complaint in complaints(field):
@@ -96,12 +96,12 @@ class Inputs:
             raise Refusal(scope.source, node, "it has no type annotation", hint=hint)
         annotations = Annotations(self.constants, self.report, whole=False)
         shape = annotations.shape(node.annotation, scope)
-        if why := _unusable(shape):
+        if why := unusable(shape):
             message, hint = why
             raise Refusal(scope.source, node.annotation, message, hint=hint)
         return shape
 
-    def _given(self, about: str, arguments: Mapping[str, Argument]) -> _Given:
+    def _given(self, about: str, arguments: Mapping[str, Argument]) -> Given:
         """Work out every argument of a call; what cannot be goes to the report."""
         values: dict[str, Json] = {}
         choices: tuple[Json, ...] = ()
@@ -117,7 +117,7 @@ class Inputs:
             else:
                 read = partial(self._argument, name, argument)
                 values[name] = self.report.attempt(read, about=about)
-        return _Given(values, choices, required)
+        return Given(values, choices, required)
 
     def _argument(self, name: str, argument: Argument) -> Json:
         source = argument.scope.source
@@ -131,7 +131,7 @@ class Inputs:
         if name in _NO_BOUND and self._is(argument, _NO_BOUND[name]):
             return None
         value = self.constants.json(argument.node, argument.scope)
-        if why := _wrong_type(name, value):
+        if why := wrong_type(name, value):
             raise Refusal(source, argument.node, f"{name} {why}")
         return value
 
@@ -163,7 +163,7 @@ class Inputs:
         return value if isinstance(value, str) else None
 
 
-def _built(name: str, shape: Shape, given: _Given) -> InputField:
+def built(name: str, shape: Shape, given: Given) -> InputField:
     """Put an input together; a default of None counts as none (upstream: pkg/schema)."""
     nullable = isinstance(shape, AnyOf) and shape.nullable
     default = given.values.get("default")
@@ -199,7 +199,7 @@ def _whole(value: Json) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _unusable(shape: Shape) -> tuple[str, str] | None:
+def unusable(shape: Shape) -> tuple[str, str] | None:
     """Say why an input cannot have this shape, and what to do; None where it can."""
     match shape:
         case ListOf(items=None):
@@ -207,11 +207,11 @@ def _unusable(shape: Shape) -> tuple[str, str] | None:
         case ListOf(items=ListOf()):
             return "a list of lists cannot be an input", "use dict, or Any"
         case ListOf(items=items) if items is not None:
-            return _unusable(items)
+            return unusable(items)
         case AnyOf(variants=variants) if len(variants) > 1:
             return _unusable_union(variants)
         case AnyOf(variants=variants):
-            return _unusable(variants[0])
+            return unusable(variants[0])
         case _:
             return None
 
@@ -222,7 +222,7 @@ def _unusable_union(variants: tuple[Shape, ...]) -> tuple[str, str] | None:
         if isinstance(inner, Choice) or inner in (Scalar(Kind.FILE), Scalar(Kind.SECRET)):
             message = "a union of inputs holds only str, int, float, bool, dict and lists of them"
             return message, "use one type, or an input of its own for each"
-        if why := _unusable(variant):
+        if why := unusable(variant):
             return why
     return None
 
@@ -240,7 +240,7 @@ def _own_choices(shape: Shape) -> tuple[Json, ...]:
             return ()
 
 
-def _wrong_type(name: str, value: Json) -> str:
+def wrong_type(name: str, value: Json) -> str:
     """Say what a value of an argument should have been; "" where it is that."""
     if value is None or name == "default":
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from cog_frontend.errors import near
@@ -49,6 +50,7 @@ ADVICE: Mapping[str, str] = {
     "typing.BinaryIO": "use cog.Path",
 }
 SCALARS = "str, int, float, bool, Path, File, Secret, dict, list[...], Literal and Enum"
+_NO_RECORDS = {"cog", "numpy", "pandas", "PIL", "torch", "tensorflow", "jax", "cv2", "scipy"}
 _TYPING = {"Any", "Dict", "Iterator", "List", "Literal", "Optional", "Union"}
 
 
@@ -61,6 +63,15 @@ def advice(name: str) -> str:
     if name.startswith(("builtins.", "typing.", "cog.")):
         return near(last(name), map(last, KINDS)) or f"use one of {SCALARS}"
     return f"write Annotated[{last(name)}, cog.Opaque] to pass it as a JSON object"
+
+
+def may_be_supported(name: str) -> bool:
+    """Whether a type from outside the project may be one that the document knows.
+
+    A package may bring records and choices; Python's own modules and the arrays, tensors and
+    pictures of the packages below are none.
+    """
+    return name.partition(".")[0] not in sys.stdlib_module_names | _NO_RECORDS
 
 
 def import_advice(name: str) -> str:

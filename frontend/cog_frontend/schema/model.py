@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from cog_frontend.errors import Problem
+from cog_frontend.errors import Problem, ProjectError
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Mode = Literal["predict", "train"]
@@ -150,3 +151,19 @@ class Predictor:
     inputs: tuple[InputField, ...]
     output: OutputType
     warnings: tuple[Problem, ...] = ()
+
+
+class Undetermined(ProjectError):
+    """A handler that cannot be known without running code; ``problems`` say where and why.
+
+    Otherwise it is right. ``known`` is what was read of it, None where not even the handler was
+    found: ``known.inputs`` lacks the inputs that are not known, and ``output_known`` says whether
+    ``known.output`` is.
+    """
+
+    def __init__(
+        self, problems: Iterable[Problem], known: Predictor | None, *, output_known: bool
+    ) -> None:
+        super().__init__(problems)
+        self.known = known
+        self.output_known = output_known

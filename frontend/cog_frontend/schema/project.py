@@ -29,7 +29,7 @@ from cog_frontend.schema.names import (
     module_of,
     read_names,
 )
-from cog_frontend.schema.source import Refusal, SourceError, parse
+from cog_frontend.schema.source import Refusal, SourceError, Unknown, parse
 
 MAX_STEPS = 100_000
 MAX_DEPTH = 40
@@ -80,10 +80,14 @@ class Package(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """Nothing could be found; ``reason`` is the rest of a sentence that starts with the name."""
+    """Nothing could be found; ``reason`` is the rest of a sentence that starts with the name.
+
+    ``undefined``: Python would not find it either.
+    """
 
     reason: str
     candidates: tuple[str, ...] = ()
+    undefined: bool = False
 
 
 Found = Foreign | Definition | Value | Package | Known | Missing
@@ -101,7 +105,7 @@ class Effort:
         """Count one step for as long as it lasts; raise ``Refusal`` over the limits."""
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise Refusal(scope.source, node, "this takes too many steps to work out")
+            raise Unknown(scope.source, node, "this takes too many steps to work out")
         if self.depth >= MAX_DEPTH:
             raise Refusal(scope.source, node, "this is nested too deeply, or goes in circles")
         self.depth += 1
@@ -194,7 +198,11 @@ class Project:
     def _builtin(self, name: str, names: Names) -> Found:
         if name in _BUILTINS:
             return Foreign(f"builtins.{name}")
-        return Missing("is not defined in this file", tuple(names.bound))
+        # What a module outside the project exports is not known.
+        undefined = not any(
+            self._module(star.module, star.directory) is None for star in names.stars
+        )
+        return Missing("is not defined in this file", tuple(names.bound), undefined)
 
     def _starred(self, name: str, names: Names, hops: int) -> Found | None:
         """Look into the modules of ``from module import *``, the last one first."""

@@ -20,9 +20,9 @@ from cog_frontend.schema.handler import (
     parse_ref,
 )
 from cog_frontend.schema.inputs import Inputs, Parameter
-from cog_frontend.schema.model import Kind, Mode, OutputType, Predictor, Scalar
+from cog_frontend.schema.model import Kind, Mode, OutputType, Predictor, Scalar, Undetermined
 from cog_frontend.schema.project import Project
-from cog_frontend.schema.report import Report
+from cog_frontend.schema.report import Report, in_order
 from cog_frontend.schema.source import Refusal, Rejected
 
 
@@ -32,19 +32,25 @@ def read_predictor(
     """Return the predictor that ``ref`` (``file.py:Name``) names.
 
     ``read`` gives a file's content by its path relative to the project, None where there is none;
-    it is asked only for files whose names are needed. Raises ``ProjectError`` with every problem.
+    it is asked only for files whose names are needed. Raises ``ProjectError`` with every problem,
+    and ``Undetermined`` where nothing is wrong but only the running code knows the rest.
     """
     target = parse_ref(ref)
     report = Report()
+    predictor, output_known = None, False
     try:
-        predictor = _read(target, Project(read, _roots(target)), report, mode)
+        predictor, output_known = _read(target, Project(read, _roots(target)), report, mode)
+    except Refusal as refused:
+        report.refused(refused, about="")
     except Rejected as rejected:
         report.problem(rejected.problem)
     except RecursionError as error:
         message = "the code is nested too deeply to be read"
         raise ProjectError([Problem(message=message, file=target.file)]) from error
     if report.problems:
-        raise ProjectError(report.sorted_problems())
+        raise ProjectError(in_order([*report.problems, *report.unknown]))
+    if report.unknown or predictor is None:
+        raise Undetermined(in_order(report.unknown), predictor, output_known=output_known)
     return replace(predictor, warnings=tuple(report.warnings))
 
 
@@ -53,7 +59,8 @@ def _roots(ref: Ref) -> tuple[str, ...]:
     return ("", ref.directory) if ref.directory else ("",)
 
 
-def _read(ref: Ref, project: Project, report: Report, mode: Mode) -> Predictor:
+def _read(ref: Ref, project: Project, report: Report, mode: Mode) -> tuple[Predictor, bool]:
+    """Return what could be read, and whether the output could."""
     module = project.open(ref.file)
     if module is None:
         hint = "the path is relative to the folder that holds cog.yaml; is it in .dockerignore?"
@@ -67,7 +74,7 @@ def _read(ref: Ref, project: Project, report: Report, mode: Mode) -> Predictor:
     handlers.check_setup(handler)
     if output is not None:
         _warn_of_yield(handler, output, report)
-    return Predictor(
+    predictor = Predictor(
         file=ref.file,
         name=handler.name,
         method=handler.function.name,
@@ -79,6 +86,7 @@ def _read(ref: Ref, project: Project, report: Report, mode: Mode) -> Predictor:
         inputs=inputs,
         output=output or OutputType(Scalar(Kind.OBJECT)),
     )
+    return predictor, output is not None
 
 
 def _parameters(handler: Handler, report: Report) -> Iterator[Parameter]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Literal
 
+from cog_frontend.schema import known
 from cog_frontend.schema.constants import Constants
 from cog_frontend.schema.model import AnyOf, Json, Record, RecordField, Shape
 from cog_frontend.schema.names import Scope
@@ -50,6 +51,12 @@ class Records:
                 return "dataclass"
         return None
 
+    def may_be_record(self, definition: Definition) -> bool:
+        """Whether a base that is not in the project could make the class a record."""
+        found = self.constants.project.lineage(definition)
+        bases = [base for base in found if isinstance(base, Foreign)]
+        return any(known.may_be_supported(base.name) for base in bases)
+
     def read(self, definition: Definition) -> Record:
         """Return a record class with the fields of its bases first.
 
@@ -83,14 +90,14 @@ class Records:
             )
             return RecordField(name=_name(statement), shape=shape, required=required)
         default, description, factory = self._value(statement.value, scope)
-        known = [] if default is None else self._constant(default, scope)
+        worked_out = [] if default is None else self._constant(default, scope)
         return RecordField(
             name=_name(statement),
             shape=shape,
             required=default is None and not factory and not nullable,
             description=description,
-            has_default=bool(known) and known[0] is not None,
-            default=known[0] if known else None,
+            has_default=bool(worked_out) and worked_out[0] is not None,
+            default=worked_out[0] if worked_out else None,
         )
 
     def _value(self, node: ast.expr, scope: Scope) -> tuple[ast.expr | None, str | None, bool]:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
 from cog_frontend.errors import Problem
-from cog_frontend.schema.source import Refusal, SourceError
+from cog_frontend.schema.source import Refusal, SourceError, Unknown
 
 T = TypeVar("T")
 
 
 class Report:
-    """Problems, which stop the build, and warnings, which do not; each is kept once."""
+    """Problems, which stop the build, and warnings, which do not; each is kept once.
+
+    ``unknown`` is what only the running code knows.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.unknown: list[Problem] = []
         self.warnings: list[Problem] = []
+
+    @property
+    def count(self) -> int:
+        """How many things could not be read so far."""
+        return len(self.problems) + len(self.unknown)
 
     def problem(self, found: Problem) -> None:
         """Keep a problem."""
@@ -42,11 +51,16 @@ class Report:
     def refused(self, refused: Refusal, *, about: str) -> None:
         """Keep a refusal as a problem ``about`` something."""
         message = f"{about}: {refused.problem.message}" if about else refused.problem.message
-        self.problem(replace(refused.problem, message=message))
+        found = replace(refused.problem, message=message)
+        if not isinstance(refused, Unknown):
+            self.problem(found)
+        elif found not in self.unknown:
+            self.unknown.append(found)
 
-    def sorted_problems(self) -> tuple[Problem, ...]:
-        """Return the problems by file and position."""
-        return tuple(sorted(self.problems, key=_position))
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems by file and position."""
+    return tuple(sorted(problems, key=_position))
 
 
 def _position(found: Problem) -> tuple[str, int, int]:

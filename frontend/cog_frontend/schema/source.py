@@ -73,6 +73,10 @@ class Refusal(Rejected):
         super().__init__(Problem(message=message, hint=hint, file=source.path, span=span))
 
 
+class Unknown(Refusal):
+    """An expression that may well be right: only the running code knows what it is."""
+
+
 class SourceError(Rejected):
     """A file that cannot be read as Python at all."""
 

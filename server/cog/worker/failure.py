@@ -9,7 +9,7 @@ from types import TracebackType
 MAX_ERROR = 32 * 1024
 """Characters of an exception's message that are passed on; some libraries put whole arrays in."""
 
-_HERE = f"{Path(__file__).parent}/"
+_HERE = f"{Path(__file__).parents[1]}/"
 
 
 class LoadError(Exception):
@@ -38,7 +38,7 @@ def error_text(error: BaseException) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return the traceback as Python prints it, from the first frame that is not the worker's."""
+    """Return the traceback as Python prints it, from the first frame that is not ours."""
     try:
         own = traceback.TracebackException(type(error), error, _skip_worker(error.__traceback__))
         return "".join(own.format())

@@ -51,12 +51,37 @@ def load(ref: str, root: Path, mode: str = "predict") -> Handler:
     ``root`` is the project's folder, which must be on the import path. Raises LoadError, or
     whatever the model's code raises.
     """
+    return handler_of(_target(ref, root), _shown(ref), mode)
+
+
+def find_target(ref: str, root: Path, mode: str = "predict") -> tuple[object, str]:
+    """Import the file of a reference; return what it names and, of a class, the handler's method.
+
+    Nothing is instantiated or called. Raises as `load` does.
+    """
+    target = _target(ref, root)
+    if isinstance(target, type):
+        return target, _method_name(target, _shown(ref), mode)
+    if not callable(target):
+        raise LoadError(_not_callable(target, _shown(ref)))
+    return target, ""
+
+
+def _target(ref: str, root: Path) -> object:
     file, _, name = ref.partition(":")
     path = root / file
     if not file.endswith(".py") or not path.is_file():
         raise LoadError(f"{ref}: there is no file {file!r} in {root} ('file.py:Name' is expected)")
-    module = import_file(path, root)
-    return handler_of(_find(module, file, name), f"{file}:{name}" if name else file, mode)
+    return _find(import_file(path, root), file, name)
+
+
+def _shown(ref: str) -> str:
+    """How errors call what a reference names."""
+    return ref.removesuffix(":")
+
+
+def _not_callable(target: object, ref: str) -> str:
+    return f"{ref} is neither a class nor a function but {type(target).__name__}"
 
 
 def import_file(path: Path, root: Path) -> ModuleType:
@@ -128,7 +153,7 @@ def handler_of(target: object, ref: str, mode: str = "predict") -> Handler:
             healthcheck=_own(instance, "healthcheck"),
         )
     if not callable(target):
-        raise LoadError(f"{ref} is neither a class nor a function but {type(target).__name__}")
+        raise LoadError(_not_callable(target, ref))
     # Of an instance with __call__, the method says more than the instance.
     is_instance = inspect.isfunction(type(target).__call__)
     return _handler(target.__call__ if is_instance else target)
