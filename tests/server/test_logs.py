@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cog.server.logs import Lines, LogBuffer, configure_logging
+from cog.server.logs import LOGGER, MODEL_LOGGER, Lines, LogBuffer, configure_logging
 
 
 @given(st.lists(st.text()), st.integers(1, 30))
@@ -102,3 +102,15 @@ def test_tracebacks_are_written(written: io.BytesIO, style: str) -> None:
     except SystemExit:
         logging.getLogger("cog").exception("failed")
     assert b"SystemExit: boom" in written.getvalue()
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_identity_log_injection_by_what_clients_send(style: str) -> None:
+    stream = io.BytesIO()
+    configure_logging(logging.INFO, style, stream)
+    logging.getLogger(LOGGER).warning("Unknown inputs: %s", "a\r\n12:00:00 error \x1b[31mb\u2028")
+    logging.getLogger(MODEL_LOGGER).info("%s", "\x1b[31mred")
+    first, second = stream.getvalue().splitlines()
+    assert b"\x1b" not in first
+    assert b"\\x1b[31mb" in first or b"\\u001b[31mb" in first
+    assert b"red" in second

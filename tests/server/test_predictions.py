@@ -141,7 +141,7 @@ def test_identity_put_hijack_of_an_id_with_another_input(tmp_path: Path, *, ende
             talk.workers.link.ends("abc", "done")
             await settle()
         answer = await talk.client.put("/predictions/abc", json={"input": {"s": "other"}})
-        assert answer.status_code == 422
+        assert answer.status_code == 409
         assert "done" not in answer.text
         assert talk.workers.link.predictions == ["abc"]
 
@@ -191,14 +191,23 @@ def test_an_idempotency_key_runs_once_during_and_after(tmp_path: Path) -> None:
     talk(steps, tmp_path)
 
 
-def test_identity_idempotency_key_poisoning_another_body_is_422(tmp_path: Path) -> None:
+def test_identity_idempotency_key_poisoning_another_body_is_409(tmp_path: Path) -> None:
     async def steps(talk: Talk) -> None:
         await taken(talk, "POST", "/predictions", idempotency_key="k1")
         other = await taken(
             talk, "POST", "/predictions", {"input": {"s": "other"}}, idempotency_key="k1"
         )
-        assert other.status == 422
+        assert other.status == 409
         assert "application/problem+json" in other.headers["content-type"]
+
+    talk(steps, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["", "x" * (MAX_ID + 1), "a\x1b"])
+def test_an_idempotency_key_that_is_none_is_told(key: str, tmp_path: Path) -> None:
+    async def steps(talk: Talk) -> None:
+        call = await taken(talk, "POST", "/predictions", idempotency_key=key)
+        assert call.status == 422
 
     talk(steps, tmp_path)
 
@@ -346,7 +355,7 @@ def test_the_list_is_newest_first_in_pages_and_short(tmp_path: Path) -> None:
         assert set(page["results"][0]).isdisjoint({"input", "output", "logs"})
         rest = (await talk.client.get(page["next"])).json()
         assert ([each["id"] for each in rest["results"]], rest["next"]) == (["a"], None)
-        for query in ("limit=0", "limit=101", "limit=x", "cursor=x"):
+        for query in ("limit=0", "limit=101", "limit=x", "limit=", "cursor=x", "cursor="):
             assert (await talk.client.get(f"/predictions?{query}")).status_code == 400
 
     talk(steps, tmp_path)

@@ -45,10 +45,21 @@ class Intake:
         length = length_of(announced)
         if length is not None and length > MAX_BODY:
             raise BadRequest(413, TOO_LARGE)
-        held = 0
-        parts = []
+        if length == 0:
+            return b""
+        part, more = await _part(receive)
+        if len(part) > MAX_BODY:
+            raise BadRequest(413, TOO_LARGE)
+        if not more or len(part) == length:
+            return part  # nearly every body comes in one piece
+        return await self._rest(part, receive, length)
+
+    async def _rest(self, first: bytes, receive: Receive, length: int | None) -> bytes:
+        self._room -= len(first)
+        held = len(first)
+        parts = [first]
         try:
-            async for part in chunks(receive, length, MAX_BODY):
+            async for part in chunks(receive, length, MAX_BODY, held):
                 self._room -= len(part)
                 held += len(part)
                 if self._room < 0:
@@ -56,7 +67,7 @@ class Intake:
                 parts.append(part)
         finally:
             self._room += held
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"".join(parts)
 
 
 def length_of(announced: bytes | None) -> int | None:
@@ -64,27 +75,34 @@ def length_of(announced: bytes | None) -> int | None:
     return int(announced) if announced is not None and announced.isdigit() else None
 
 
-async def chunks(receive: Receive, length: int | None, limit: int) -> AsyncIterator[bytes]:
-    """Iterate over the parts of a body as they come.
+async def _part(receive: Receive) -> tuple[bytes, bool]:
+    """Return the next part of a body and whether more may come."""
+    try:
+        with Patience(IDLE):
+            message = await receive()
+    except Impatient as error:
+        raise BadRequest(408, _TOO_SLOW) from error
+    if message["type"] != "http.request":
+        raise ClientGone
+    return message["body"], message["more_body"]
+
+
+async def chunks(
+    receive: Receive, length: int | None, limit: int, size: int = 0
+) -> AsyncIterator[bytes]:
+    """Iterate over the parts of a body as they come, after the first ``size`` bytes.
 
     Raises BadRequest 413 above ``limit`` bytes, 408 where it comes too slowly; ClientGone.
     """
     loop = asyncio.get_running_loop()
-    began, size, more = loop.time(), 0, length != 0
+    began, more = loop.time(), length != size
     while more:
-        try:
-            with Patience(IDLE):
-                message = await receive()
-        except Impatient as error:
-            raise BadRequest(408, _TOO_SLOW) from error
-        if message["type"] != "http.request":
-            raise ClientGone
-        part = message["body"]
+        part, more = await _part(receive)
         size += len(part)
         if size > limit:
             raise BadRequest(413, TOO_LARGE)
         # The last message may be empty and a round trip away: what was announced is enough.
-        more = message["more_body"] and size != length
+        more = more and size != length
         if more and loop.time() - began > IDLE + size / SLOWEST:
             raise BadRequest(408, _TOO_SLOW)
         yield part

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -117,6 +118,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 class ConsoleFormatter(logging.Formatter):
     """A line for people: time, level, prediction, message."""
 
@@ -125,7 +129,11 @@ class ConsoleFormatter(logging.Formatter):
         prediction_id = _fields(record).get("prediction_id")
         where = f" [{prediction_id}]" if prediction_id is not None else ""
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        line = f"{clock} {record.levelname.lower():7}{where} {record.getMessage()}"
+        message = record.getMessage()
+        if record.name != MODEL_LOGGER:
+            # It may quote a client: nothing in it may begin a line or command a terminal.
+            message = _CONTROL.sub(lambda found: repr(found[0])[1:-1], message)
+        line = f"{clock} {record.levelname.lower():7}{where} {message}"
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 

@@ -43,6 +43,11 @@ class Handler(NamedTuple):
         return f"{self.noun.title()}Request"
 
     @property
+    def put_request(self) -> str:
+        """The name of the component of a request whose id is in its URL."""
+        return f"{self.noun.title()}PutRequest"
+
+    @property
     def response(self) -> str:
         """The name of the component of its response."""
         return f"{self.noun.title()}Response"
@@ -129,53 +134,71 @@ _ID = {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": ID_PATT
 
 
 def _components(schemas: Node, handler: Handler) -> dict[str, Node]:
-    given: Node = _ref(f"{handler.prefix}Input")
-    if not _needs_body(schemas, handler):
-        given = {"allOf": [given], "nullable": True}
-    context = {"type": "object", "additionalProperties": _text()}
-    wanted = {"type": "array", "items": _text(enum=list(KINDS))}
-    webhook = _text(maxLength=8192, pattern="^[hH][tT][tT][pP][sS]?://[!-\\[\\]-~]+$", format="uri")
-    optional: Node = {
-        "id": {**_ID, "minLength": 0},
-        "context": context,
-        "webhook": webhook,
-        "webhook_events_filter": wanted,
-    }
-    fields = {name: {**schema, "nullable": True} for name, schema in optional.items()}
-    place = _object(
-        "Queue", {"position": {"type": "integer"}, "estimated_wait": {"type": "number"}}
-    )
-    shown: Node = {
-        **{name: _text() for name in ("id", "error", "logs")},
-        "status": _text(enum=["starting", "processing", "succeeded", "canceled", "failed"]),
-        **{
-            name: _text(format="date-time") for name in ("created_at", "started_at", "completed_at")
-        },
-        "metrics": {"type": "object"},
-        "input": _ref(f"{handler.prefix}Input"),
-        "output": _ref(f"{handler.prefix}Output"),
-        "queue": place,
-    }
+    asked, put = _request_fields(schemas, handler)
+    needed: Node = {"required": ["input"]} if _needs_body(schemas, handler) else {}
     page = {name: _text(nullable=True) for name in ("previous", "next")}
     results = {"type": "array", "items": _ref(handler.response)}
-    problem = {"type": _text(), "title": _text(), "status": {"type": "integer"}, "detail": _text()}
-    fault = {
-        "loc": {"type": "array", "items": {"anyOf": [_text(), {"type": "integer"}]}},
-        "msg": _text(),
-        "type": _text(),
-    }
-    faults = {"type": "array", "items": _ref("ValidationError")}
     return {
         f"{handler.prefix}Input": {"type": "object"},
         f"{handler.prefix}Output": {},
-        "ValidationError": _object("ValidationError", fault),
-        "HTTPValidationError": _object("HTTPValidationError", {"detail": faults}),
-        handler.request: _object(handler.request, {**fields, "input": given}),
-        handler.response: _object(handler.response, shown),
+        handler.request: _object(handler.request, asked, **needed),
+        handler.put_request: _object(handler.put_request, put, **needed),
+        handler.response: _object(handler.response, _response_fields(handler)),
         f"{handler.noun.title()}List": _object("List", {**page, "results": results}),
-        "Problem": _object("Problem", problem, required=list(problem)),
-        "Refusal": _object("Refusal", {"error": _text(), "status": _text(), "detail": _text()}),
+        **_ERRORS,
     }
+
+
+def _request_fields(schemas: Node, handler: Handler) -> tuple[Node, Node]:
+    """Return the fields of a request, and those of one whose id is in its URL."""
+    given: Node = _ref(f"{handler.prefix}Input")
+    if not _needs_body(schemas, handler):
+        given = {"allOf": [given], "nullable": True}
+    url = "^([hH][tT][tT][pP][sS]?://[!-\\[\\]-~]+)?$"
+    optional: Node = {
+        "id": {**_ID, "minLength": 0},
+        "context": {"type": "object", "additionalProperties": _text()},
+        "webhook": _text(maxLength=8192, pattern=url),
+        "webhook_events_filter": {"type": "array", "items": _text(enum=list(KINDS))},
+    }
+    fields = {name: {**schema, "nullable": True} for name, schema in optional.items()}
+    put = {name: schema for name, schema in fields.items() if name != "id"}
+    return {**fields, "input": given}, {**put, "input": given}
+
+
+def _response_fields(handler: Handler) -> Node:
+    place = {"position": {"type": "integer"}, "estimated_wait": {"type": "number"}}
+    times = ("created_at", "started_at", "completed_at")
+    return {
+        **{name: _text() for name in ("id", "error", "logs")},
+        "status": _text(enum=["starting", "processing", "succeeded", "canceled", "failed"]),
+        **{name: _text(format="date-time") for name in times},
+        "metrics": {"type": "object"},
+        "input": _ref(f"{handler.prefix}Input"),
+        "output": _ref(f"{handler.prefix}Output"),
+        "queue": _object("Queue", place),
+    }
+
+
+_FAULT: Node = {
+    "loc": {"type": "array", "items": {"anyOf": [_text(), {"type": "integer"}]}},
+    "msg": _text(),
+    "type": _text(),
+}
+_PROBLEM: Node = {
+    "type": _text(),
+    "title": _text(),
+    "status": {"type": "integer"},
+    "detail": _text(),
+}
+_ERRORS: dict[str, Node] = {
+    "ValidationError": _object("ValidationError", _FAULT),
+    "HTTPValidationError": _object(
+        "HTTPValidationError", {"detail": {"type": "array", "items": _ref("ValidationError")}}
+    ),
+    "Problem": _object("Problem", _PROBLEM, required=list(_PROBLEM)),
+    "Refusal": _object("Refusal", {name: _text() for name in ("error", "status", "detail")}),
+}
 
 
 def _answer(description: str, schema: Node, *types: str, **more: object) -> Node:
@@ -255,6 +278,10 @@ def _paths(handler: Handler, needs_body: bool) -> Node:  # noqa: FBT001 - one fa
                 "operationId": f"{verb}_idempotent_put",
                 "summary": f"{verb.title()}, once for each id",
                 **take,
+                "requestBody": {
+                    "required": needs_body,
+                    "content": {"application/json": {"schema": _ref(handler.put_request)}},
+                },
                 "parameters": [one, *_take_headers()],
             },
             "get": {
@@ -283,7 +310,7 @@ _LIST = [
 
 
 def _take_headers() -> list[Node]:
-    duration = {"type": "number", "minimum": 0, "maximum": 1e9}
+    duration = {"type": "number", "minimum": 0}
     return [
         _header("Prefer", "`respond-async`, `wait=SECONDS` (RFC 7240)", _text()),
         _header("Idempotency-Key", "One run for each key", _text(maxLength=MAX_ID, minLength=1)),
@@ -298,14 +325,7 @@ def _shown(what: str, handler: Handler) -> Node:
     if handler.streams:
         answer["content"] |= {kind: {"schema": _text()} for kind in _STREAMS}
     same = {handler.id_name: "$response.body#/id"}
-    plural = handler.base.removeprefix("/")
-    answer["links"] = {
-        "look": {"operationId": f"get_{handler.noun}", "parameters": same},
-        "cancel": {
-            "operationId": f"cancel_{plural}__{handler.id_name}__cancel_post",
-            "parameters": same,
-        },
-    }
+    answer["links"] = {"look": {"operationId": f"get_{handler.noun}", "parameters": same}}
     return answer
 
 

@@ -19,6 +19,7 @@ from cog.server.audience import GRACE, Audience
 from cog.server.body import ClientGone, Intake
 from cog.server.live import NORMAL, Terms, Tracked
 from cog.server.negotiate import Form, Prefer, parse_prefer, preferred_form, seconds, urgency
+from cog.server.patience import Impatient
 from cog.server.problems import NotAcceptable, NotFound, WrongMethod, reply_to
 from cog.server.reply import Headers, Reply, json_reply, send_reply
 from cog.server.request import (
@@ -98,7 +99,7 @@ class Predictions:
         try:
             handle, prediction_id = self._match(request)
             await handle(asked, prediction_id)
-        except ClientGone:
+        except (ClientGone, Impatient):
             return
         except Exception as error:
             await self._reply(asked, reply_to(error, self._service.retry_after))
@@ -235,7 +236,9 @@ class Predictions:
         await self._reply(asked, Reply(200, tracked.document(), headers=headers))
 
     async def _list(self, asked: Asked, _: str) -> None:
-        query = dict(parse_qsl(asked.scope["query_string"].decode("latin-1")))
+        query = dict(
+            parse_qsl(asked.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        )
         limit = query.get("limit", str(PAGE))
         size = int(limit) if limit.isascii() and limit.isdecimal() and len(limit) < 4 else 0
         if not 1 <= size <= PAGE:

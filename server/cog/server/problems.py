@@ -117,7 +117,7 @@ _REPLIES: tuple[tuple[type[Exception], Callable[..., Reply]], ...] = (
     (QueueFull, _queue_full),
     (Overloaded, _overloaded),
     (IdInUse, _plain(409)),
-    (OtherRequest, _plain(422)),
+    (OtherRequest, _plain(409)),
     (Closed, _plain(503)),
     (BadCursor, _plain(400)),
     (NotAcceptable, _not_acceptable),

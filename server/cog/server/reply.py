@@ -8,6 +8,7 @@ from typing import NamedTuple
 from litestar.types import Send
 
 from cog.server.encoding import encode_json
+from cog.server.patience import Patience
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -15,6 +16,14 @@ JSON = b"application/json"
 
 # Nothing here is ever to be taken for a page, whatever a model has put into it.
 _ALWAYS: Headers = ((b"x-content-type-options", b"nosniff"),)
+
+
+STALLED = 30.0
+"""Seconds that a client may take nothing of an answer before it is let go."""
+
+_WHOLE = 1024 * 1024
+_PIECE = 256 * 1024
+"""Bytes: larger answers go in pieces, so that a client that does not read cannot keep them here."""
 
 
 class Reply(NamedTuple):
@@ -61,4 +70,16 @@ async def send_reply(send: Send, reply: Reply, *, with_body: bool = True) -> Non
     """Send an answer; without its body for HEAD."""
     await send({"type": "http.response.start", "status": reply.status, "headers": head_of(reply)})
     body = reply.body if with_body else b""
+    if len(body) > _WHOLE:
+        body = await _send_pieces(send, body)
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _send_pieces(send: Send, body: bytes) -> bytes:
+    """Send all but the last piece, which is returned; raises Impatient."""
+    last = (len(body) - 1) // _PIECE * _PIECE
+    for start in range(0, last, _PIECE):
+        piece = body[start : start + _PIECE]
+        with Patience(STALLED):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    return body[last:]

@@ -117,6 +117,8 @@ def with_id(request: PredictionRequest, given: str) -> PredictionRequest:
 
 def check_key(key: str) -> str:
     """Return an ``Idempotency-Key``; raises InvalidRequest."""
+    if not key:
+        raise InvalidRequest("Idempotency-Key", "is empty")
     _check_name("Idempotency-Key", key)
     return key
 

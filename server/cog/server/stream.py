@@ -16,12 +16,10 @@ from cog.server.events import Completed, Event, Feed, Logged, Measured, Missed, 
 from cog.server.live import Tracked
 from cog.server.negotiate import Form
 from cog.server.patience import Impatient, Patience
+from cog.server.reply import STALLED
 
 KEEP_ALIVE = 15.0
 """Seconds without an event after which a comment is sent, as in Cog."""
-
-STALLED = 30.0
-"""Seconds that a reader may take nothing before it is let go."""
 
 _TYPES: dict[Form, bytes] = {
     "sse": b"text/event-stream; charset=utf-8",
