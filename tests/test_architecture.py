@@ -22,6 +22,7 @@ SERVER = {
     "httpx",
     "litestar",
     "msgspec",
+    "opentelemetry",
     "orjson",
     "prometheus_client",
 }

@@ -37,10 +37,10 @@ class FakeLink(Link):
         wire.encode(message)  # raises what the real one raises
         self.sent.append(message)
 
-    def kill(self, why: str = "") -> None:
+    def kill(self, why: str = "", cause: str = "crash") -> None:
         if not self._exited.done():
             self.killed = True
-            self.dies(why or "was killed by SIGKILL")
+            self.dies(why or "was killed by SIGKILL", cause=cause)
 
     def is_stopped(self) -> bool:
         return self.stopped
@@ -51,8 +51,8 @@ class FakeLink(Link):
         if not self._exited.done():
             self.dies("exited with code 0")
 
-    def dies(self, how: str, last_words: str = "") -> None:
-        self._exited.set_result(Exit(how, last_words))
+    def dies(self, how: str, last_words: str = "", cause: str = "crash") -> None:
+        self._exited.set_result(Exit(how, last_words, cause))
 
     @property
     def predictions(self) -> list[str]:

@@ -319,7 +319,7 @@ def test_what_runs_may_end_and_nothing_more_is_accepted(how: str, start: Start) 
 
 
 def test_the_grace_of_running_predictions_can_be_limited(start: Start) -> None:
-    server = start(COG_SHUTDOWN_GRACE="0.2")
+    server = start(COG_DRAIN_TIMEOUT="0.2")
     server.wait("READY")
     thread, answers = server.in_background(s="x", mode="sleep", n=60)
     server.process.send_signal(signal.SIGTERM)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import logging
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from cog.server.pool import AtCapacity, Bound, Closed, IdInUse, QueueFull
 from cog.server.request import InvalidInput, PredictionRequest
 from cog.server.schema import InputSchema
 from cog.server.service import NotReady, Service
-from cog.server.supervisor import WorkerPolicy
+from cog.server.store import Keep, Store
+from cog.server.supervisor import Phase, WorkerPolicy
 from cog.server.surroundings import Limits
 from tests.fakes.fake_link import READY, FakeWorkers, settle, surroundings, until
+from tests.fakes.slow_store import SlowStore
 
 SCHEMA = InputSchema(
     {
@@ -54,11 +56,15 @@ def serve(  # noqa: PLR0913 # one keyword for each thing a test may vary
     capacity: int = 2,
     deaths: int = 5,
     limits: Limits = LIMITS,
+    others: Mapping[str, FakeWorkers] | None = None,
+    store: Store | None = None,
 ) -> None:
     async def main() -> None:
         started = workers or FakeWorkers()
+        around = surroundings(started, folder)
+        more = {name: other.launch for name, other in (others or {}).items()}
         service = Service(
-            surroundings(started, folder),
+            replace(around, launches={**around.launches, **more}, store=store or around.store),
             schema=schema,
             bound=Bound(count=capacity),
             limits=limits,
@@ -902,3 +908,122 @@ def test_the_queue_is_bounded_by_bytes_too(tmp_path: Path) -> None:
             await service.submit(ask("b"), big)
 
     serve(steps, tmp_path)
+
+
+def test_several_workers_share_the_work_and_the_idlest_comes_first(tmp_path: Path) -> None:
+    other = FakeWorkers(replace(READY, concurrency=2))
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        for name in "abcd":
+            await take(service, ask(name))
+        assert (workers.link.predictions, other.link.predictions) == (["b"], ["a", "c"])
+        other.link.ends("a", "x")
+        assert other.link.predictions == ["a", "c", "d"]
+        await service.cancel("c")
+        assert other.link.sent[-1] == wire.Cancel(id="c")
+        other.link.dies("exited with code 1")
+        await settle()
+        assert service.condition().phase is Phase.READY
+        workers.link.ends("b")
+        assert repr(service).startswith("<Service ready")
+
+    serve(steps, tmp_path, others={"worker-2": other})
+
+
+def test_a_worker_that_is_given_up_costs_no_more_than_itself(tmp_path: Path) -> None:
+    other = FakeWorkers(ready=None)
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        assert service.condition().is_ready, "one of two is enough"
+        other.link.says(wire.SetupFailed(error="CUDA out of memory"))
+        await settle()
+        condition = service.condition()
+        assert condition.is_ready
+        assert condition.trouble == "worker-2: Setup failed: CUDA out of memory"
+        await take(service, ask("a"))
+        waiting = await take(service, ask("b"))
+        workers.link.ends("a")
+        workers.link.ends("b", "fine")
+        assert view(waiting)["output"] == "fine"
+        assert service.level().workers["setup_failed"] == 1
+
+    serve(steps, tmp_path, others={"worker-2": other})
+
+
+def test_everybodys_healthcheck_counts(tmp_path: Path) -> None:
+    other = FakeWorkers(replace(READY, has_healthcheck=True))
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        asked = asyncio.ensure_future(service.health({}))
+        await settle()
+        workers.link.says(wire.Health(nonce=1, ok=True))
+        other.link.says(wire.Health(nonce=1, ok=False, error="sick"))
+        assert (await asked).user_error == "Healthcheck failed: sick"
+
+    serve(
+        steps,
+        tmp_path,
+        workers=FakeWorkers(replace(READY, has_healthcheck=True)),
+        others={"worker-2": other},
+    )
+
+
+def test_what_happens_is_counted(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        for name in "abc":
+            await take(service, ask(name))
+        with pytest.raises(QueueFull):
+            await service.submit(ask("d"))
+        level = service.level()
+        assert (level.queue_depths, level.slots_busy, level.slots_idle) == ({3: 2}, 1, 0)
+        assert level.queue_oldest > 0
+        await service.cancel("b")
+        workers.link.says(wire.Output(id="a", index=0, value="x"))
+        workers.link.ends("a")
+        workers.link.dies("was killed", cause="memory")
+        await settle()
+        service.close()
+        with pytest.raises(Closed):
+            await service.submit(ask("e"))
+        tally = service.tally
+        assert tally.ended == {"canceled": 1, "succeeded": 1, "failed": 1}
+        assert tally.refused == {"full": 1, "closed": 1}
+        assert tally.restarts == {"memory": 1}
+        assert sum(tally.took.counts) == 3
+        assert sum(tally.ran.counts) == sum(tally.queued.counts) == 2
+        assert sum(tally.first_output.counts) == 1
+        assert sum(tally.setups.counts) == 2
+
+    serve(steps, tmp_path)
+
+
+def test_nobody_hears_of_an_end_before_it_is_kept(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"))
+        reader = live.feed.follow()
+        workers.link.ends("a")
+        assert not live.ended.done()
+        assert reader.take() == [Started()]
+        await live.ended
+        assert reader.take() == [Completed("succeeded")]
+        found = await service.find("a")
+        assert found is not None
+        assert found.document() == live.document()
+
+    serve(steps, tmp_path, store=SlowStore(Keep(), lambda: 0.0))
+
+
+def test_whoever_joins_what_is_then_refused_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        await take(service, ask("a"))
+        join = Terms(join=True)
+        first, second = await asyncio.gather(
+            service.submit(ask("b"), join), service.submit(ask("b"), join), return_exceptions=True
+        )
+        assert isinstance(first, AtCapacity)
+        assert not isinstance(second, BaseException)
+        assert second.tracked.snapshot()["status"] == "failed"
+        assert second.tracked.ended.done()
+        assert await service.find("b") is None
+
+    serve(steps, tmp_path, capacity=0, store=SlowStore(Keep(), lambda: 0.0))

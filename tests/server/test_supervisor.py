@@ -28,6 +28,9 @@ class Told(Owner):
         self.events: list[str] = []
         self.busy = False
 
+    def worker_set_up(self, worker: str, seconds: float) -> None:
+        assert seconds > 0
+
     def worker_ready(self, worker: str, ready: wire.Ready) -> None:
         self.events.append(f"ready {ready.concurrency}")
 
@@ -245,7 +248,7 @@ def test_a_worker_that_is_replaced_comes_back_at_once_and_not_as_a_death() -> No
             await settle()
             one.replace("did not stop when told to")
             await settle()
-            assert (one.phase, one.restarts) == (Phase.READY, count)
+            assert (one.phase, len(workers.links)) == (Phase.READY, count + 1)
         assert "lost: did not stop when told to" in told.events
         await one.stop()
         one.replace("too late")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from cog.server.events import Feed
 from cog.server.live import Live, Place, Terms
 from cog.server.logs import LOGGER
 from cog.server.outputs import Outputs
@@ -30,10 +31,12 @@ class Admission:
         surroundings: Surroundings,
         schema: InputSchema | None,
         place: Callable[[str], Place | None],
+        feed_events: int,
     ) -> None:
         self._around = surroundings
         self._schema = schema
         self._place = place
+        self._feed_events = feed_events
 
     def make(self, request: PredictionRequest, terms: Terms) -> Live:
         """Return a new prediction that nobody knows yet; raises InvalidInput."""
@@ -56,6 +59,7 @@ class Admission:
             context=request.context or {},
             outputs=Outputs(prediction.id, self._around.send_files()),
             place=self._place,
+            feed=Feed(self._feed_events),
         )
 
     async def claim(self, live: Live) -> Record | None:

@@ -21,6 +21,7 @@ from cog.server.docs import docs_page
 from cog.server.gate import Doors, Gate, client_of, is_lifespan
 from cog.server.openapi import Handler, handler_of, server_document
 from cog.server.predictions import Predictions
+from cog.server.probes import probe_routes
 from cog.server.problems import reply_to
 from cog.server.reply import Reply, json_reply
 from cog.server.service import Service
@@ -55,7 +56,7 @@ def create_app(site: Site) -> ASGIApp:
         client_of=partial(client_of, doors=site.doors),
     )
     litestar = Litestar(
-        _about(site, base, handler),
+        [*_about(site, base, handler), *probe_routes(site.service, site.version)],
         exception_handlers={Exception: partial(_answer_error, site.service)},
         openapi_config=None,
         logging_config=None,

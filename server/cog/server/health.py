@@ -45,13 +45,41 @@ class Health:
     version: dict[str, str]
     user_error: str = ""
     trouble: str = ""
+    draining: bool = False
+
+    @property
+    def state(self) -> str:
+        """The state as Cog names it."""
+        return state(self.phase, busy=self.busy, user_error=self.user_error)
+
+    @property
+    def why(self) -> str:
+        """Why the model takes no predictions, empty if it does or will soon."""
+        if self.draining:
+            return "the server is shutting down"
+        return self.user_error or self.trouble
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is of use to keep this process: false where no worker will come again."""
+        return self.phase is not Phase.DEFUNCT
+
+    @property
+    def has_started(self) -> bool:
+        """Whether setup has succeeded, once."""
+        return self.phase not in {Phase.STARTING, Phase.SETUP_FAILED}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether predictions should be sent here: a worker runs them, and it is well."""
+        return self.phase is Phase.READY and not self.user_error and not self.draining
 
     def document(self) -> dict[str, object]:
         """Return the JSON object."""
         setup = self.setup
         times = {"started_at": setup.started_at, "completed_at": setup.completed_at}
         document: dict[str, object] = {
-            "status": state(self.phase, busy=self.busy, user_error=self.user_error),
+            "status": self.state,
             "setup": {
                 **{name: time.isoformat() for name, time in times.items() if time is not None},
                 "status": setup.status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
@@ -13,8 +14,9 @@ import orjson
 from cog.server.encoding import encode_json
 from cog.server.events import Completed, Feed
 from cog.server.outputs import Outputs
-from cog.server.prediction import Prediction, Result
+from cog.server.prediction import Prediction, Result, failed
 from cog.server.store import Record
+from cog.server.tracing import Context, Trace
 
 NORMAL = 3
 """The priority of a request that asks for none: the default urgency of RFC 9218."""
@@ -28,7 +30,8 @@ class Terms:
     ``size`` is the bytes of the request. It fails if it has not started after ``queue_timeout``, or
     not ended ``run_timeout`` after its start. ``echo``: clients are shown its input. ``key`` is the
     client's idempotency key. ``join``: where the id is taken, that prediction is the answer;
-    ``fingerprint`` then has to be that of its request, unless it is empty.
+    ``fingerprint`` then has to be that of its request, unless it is empty. ``trace`` holds the
+    headers of its caller's trace.
     """
 
     client: str = ""
@@ -40,6 +43,7 @@ class Terms:
     key: str = ""
     join: bool = False
     fingerprint: bytes = b""
+    trace: Context = field(default_factory=dict)
 
 
 class Place(NamedTuple):
@@ -93,12 +97,15 @@ class Live:
     context: dict[str, str]
     outputs: Outputs
     place: Callable[[str], Place | None]
+    feed: Feed
     arrival: asyncio.Task[None] | None = None  # while its input files are fetched
     result: Result | None = None  # what its worker said, until the pool lets it end
+    trace: Trace | None = None
+    taken: float = 0.0  # when, on the loop's clock
+    began: float | None = None  # when it started
     timer: asyncio.TimerHandle | None = None  # what comes next if nothing happens
     stopping: bool = False  # its worker was asked to cancel it
     overrun: str = ""  # why the server itself had it canceled
-    feed: Feed = field(default_factory=Feed)
     ended: asyncio.Future[None] = field(default_factory=_future)
     _document: bytes = b""
 
@@ -133,6 +140,12 @@ class Live:
             events=(*self.feed.kept(), completed),
             dropped=self.feed.dropped,
         )
+
+    def refuse(self, why: str, now: datetime) -> None:
+        """Fail it for those who have joined it meanwhile: it was not taken after all."""
+        self.prediction.end(failed(why or "The model is not ready"), now)
+        self.close()
+        self.tell()
 
     def tell(self) -> None:
         """Tell everybody that it has ended."""

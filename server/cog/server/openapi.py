@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
-from cog.server.gate import Doors
+from cog.server.gate import OPEN, Doors
 from cog.server.predictions import PAGE
 from cog.server.request import ID_PATTERN, MAX_ID
 from cog.server.webhook import KINDS
@@ -78,7 +78,8 @@ def server_document(project: Node | None, handler: Handler, doors: Doors) -> Nod
     if doors.tokens:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
-        document["paths"]["/health-check"]["get"]["security"] = []
+        for path in sorted(OPEN):
+            document["paths"][path]["get"]["security"] = []
         for _, _, operation in operations(document):
             if operation.get("security") != []:
                 operation["responses"]["401"] = _problem("A bearer token is needed")
@@ -221,6 +222,15 @@ def _about() -> Node:
 
     free: Node = {"type": "object"}
     gone = _answer("The project has no document", _ref("Refusal"))
+    probes = {
+        f"/{name}": get(name, summary, _answer("Yes", free), **{"503": _answer("No", free)})
+        for name, summary in (
+            ("livez", "Whether this process is of use"),
+            ("readyz", "Whether predictions may be sent here"),
+            ("startupz", "Whether setup has succeeded"),
+        )
+    }
+    page = _answer("Prometheus text", _text(), "text/plain")
     docs = get("docs", "This document for people", _answer("A page", _text(), "text/html"))
     shutdown = {"operationId": "shutdown", "summary": "Stop the server"}
     return {
@@ -228,6 +238,8 @@ def _about() -> Node:
         "/health-check": get(
             "healthcheck_health_check_get", "Healthcheck", _answer("Health", free)
         ),
+        **probes,
+        "/metrics": get("metrics", "What Prometheus reads", page),
         "/openapi.json": get("openapi", "This document", _answer("OpenAPI", free), **{"503": gone}),
         "/docs": docs,
         "/shutdown": {"post": {**shutdown, "responses": {"200": _answer("It stops", free)}}},

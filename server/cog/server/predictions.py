@@ -168,6 +168,7 @@ class Predictions:
             key=key,
             join=joins,
             fingerprint=fingerprint(request) if joins or key else b"",
+            trace=_trace(headers) if b"traceparent" in headers else {},
         )
 
     # Answering
@@ -268,12 +269,16 @@ def _duration(headers: Mapping[bytes, bytes], name: bytes) -> float | None:
 
 def _hook(request: PredictionRequest, url: str, headers: Mapping[bytes, bytes]) -> Hook:
     wanted = request.webhook_events_filter
-    trace = {
+    kinds = KINDS if wanted is None else tuple(wanted)
+    return Hook(url=url, wanted=kinds, headers=_trace(headers))
+
+
+def _trace(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {
         name: headers[name.encode()].decode("latin-1")
         for name in ("traceparent", "tracestate")
         if name.encode() in headers
     }
-    return Hook(url=url, wanted=KINDS if wanted is None else tuple(wanted), headers=trace)
 
 
 def _as_taken(snapshot: dict[str, object]) -> dict[str, object]:

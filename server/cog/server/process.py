@@ -33,7 +33,8 @@ class Command:
     """What to run; ``cwd`` is the project's folder.
 
     ``argv`` gets ``--fd``, ``--stdout-fd`` and ``--stderr-fd`` appended, see `WorkerProcess.start`.
-    A worker may live on for ``hang_up`` seconds after it has closed its socket.
+    A worker may live on for ``hang_up`` seconds after it has closed its socket. ``pids`` holds the
+    process ids of the workers that we have to wait for.
     """
 
     argv: tuple[str, ...]
@@ -41,14 +42,19 @@ class Command:
     env: Mapping[str, str]
     hang_up: float = 5.0
     memory: MemoryKills = field(default_factory=MemoryKills)
+    pids: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """``how`` it ended, as `describe_exit` says, and what it printed that nobody read."""
+    """``how`` it ended, as `describe_exit` says, and what it printed that nobody read.
+
+    ``cause`` is one word of few, for those who count: "crash", "memory", or what `Link.kill` says.
+    """
 
     how: str
     last_words: str = ""
+    cause: str = "crash"
 
 
 class Link(Protocol):
@@ -61,8 +67,8 @@ class Link(Protocol):
     def send(self, message: ToWorker) -> None:
         """Send a message; lost if the worker is gone. Raises what `cog.wire.encode` raises."""
 
-    def kill(self, why: str = "") -> None:
-        """End it now; ``why`` is told as its `Exit.how`."""
+    def kill(self, why: str = "", cause: str = "crash") -> None:
+        """End it now; ``why`` is told as its `Exit.how`, where it is given."""
 
     def is_stopped(self) -> bool:
         """Say whether the process has been stopped by a signal (SIGSTOP) and not continued."""
@@ -118,10 +124,10 @@ class WorkerProcess(asyncio.Protocol):
         self._printed = printed
         self._receive = receive
         self._receiver: Receiver[ToServer] = Receiver(TO_SERVER)
-        self._memory = command.memory
+        self._memory, self._pids = command.memory, command.pids
         self._kills_before = self._memory.count()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._fault = ""
+        self._fault, self._cause = "", "crash"
         self.exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
 
     @classmethod
@@ -166,10 +172,11 @@ class WorkerProcess(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(data)
 
-    def kill(self, why: str = "") -> None:
+    def kill(self, why: str = "", cause: str = "crash") -> None:
         """See `Link`."""
         if not self.exited.done():
-            self._fault = self._fault or why
+            if not self._fault:
+                self._fault, self._cause = why, cause
             self._signal_group()
 
     def is_stopped(self) -> bool:
@@ -190,6 +197,7 @@ class WorkerProcess(asyncio.Protocol):
         """The socket is ours to write to."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._pids.add(self.pid)
         self._watcher = asyncio.create_task(self._watch())
 
     def data_received(self, data: bytes) -> None:
@@ -215,12 +223,19 @@ class WorkerProcess(asyncio.Protocol):
             self._fault = self._fault or "closed its connection and did not end"
         self._signal_group()  # what user code has started, and a worker that only hung up
         code = await ended
+        self._pids.discard(self.pid)
         # A child of the worker may hold the socket open for ever.
         await asyncio.wait({self._closed}, timeout=_LAST_WORDS)
         self._transport.abort()
         last_words = "".join(map(_read_rest, self._printed))
-        how = describe_exit(code, out_of_memory=self._out_of_memory())
-        self.exited.set_result(Exit(self._fault or how, last_words))
+        self.exited.set_result(self._exit(code, last_words))
+
+    def _exit(self, code: int, last_words: str) -> Exit:
+        if self._fault:
+            return Exit(self._fault, last_words, self._cause)
+        out_of_memory = self._out_of_memory()
+        cause = "memory" if out_of_memory and code == -signal.SIGKILL else "crash"
+        return Exit(describe_exit(code, out_of_memory=out_of_memory), last_words, cause)
 
     def _out_of_memory(self) -> bool | None:
         before, now = self._kills_before, self._memory.count()

@@ -9,9 +9,11 @@ one process holds socket, queue and worker, and the worker loads while Litestar 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
+import os
 import signal
 import socket
 import sys
@@ -22,23 +24,25 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cog import __version__
+from cog.server.devices import visible_devices, worker_environments
 from cog.server.fetch import Fetcher
 from cog.server.files import as_data_url
 from cog.server.inputs import downloads_with
 from cog.server.keywords import SchemaError
 from cog.server.logs import LOGGER, configure_logging
-from cog.server.pool import Bound
 from cog.server.process import Command, WorkerProcess
+from cog.server.reaper import Reaper
 from cog.server.schema import InputSchema
 from cog.server.scratch import Scratch
 from cog.server.service import Service
 from cog.server.settings import Settings, SettingsError, load_settings
-from cog.server.store import Keep, MemoryStore
-from cog.server.supervisor import WorkerPolicy
+from cog.server.store import MemoryStore
+from cog.server.supervisor import Launch
 from cog.server.surroundings import Surroundings
+from cog.server.tracing import Tracing, TracingError, load_tracing
 from cog.server.upload import upload_to
 from cog.server.webhook import Webhooks
 
@@ -71,17 +75,18 @@ def run(environ: Mapping[str, str], argv: Sequence[str]) -> int:
     try:
         settings = load_settings(environ, argv)
         document = load_document(SCHEMA)
-        schema = input_schema(settings, document)
+        model = _Model(document, input_schema(settings, document))
         check_port(settings.host, settings.port)
+        tracing = load_tracing(environ)
         folder = scratch_folder()
-    except SettingsError as error:
+    except (SettingsError, TracingError) as error:
         sys.stderr.write(f"cog: {error}\n")
         return 1
     configure_logging(settings.log_level, settings.log_style, sys.stderr.buffer)
     for warning in settings.warnings:
         _log.warning("%s", warning)
     with folder as scratch:
-        process = _Process(settings, Path(scratch), environ, document, schema)
+        process = _Process(settings, Path(scratch), environ, model, tracing)
         return asyncio.run(process.run())
 
 
@@ -134,16 +139,27 @@ def scratch_folder() -> tempfile.TemporaryDirectory[str]:
         raise SettingsError(f"cannot make a temporary folder: {error.strerror}") from error
 
 
-def worker_command(settings: Settings, environ: Mapping[str, str]) -> Command:
-    """Return how to start a worker.
+def launches(settings: Settings, environ: Mapping[str, str], pids: set[int]) -> dict[str, Launch]:
+    """Return how to start each worker, by name.
 
-    The interpreter is the one that runs here, the environment as it came: without ``-I -S`` it
-    finds what the user installed.
+    The interpreter is the one that runs here, the environment as it came but for the GPUs: without
+    ``-I -S`` it finds what the user installed. Every worker is its own process from the start:
+    forks of one that has touched a GPU cannot use it.
     """
     main = Path(__file__).resolve().parents[1] / "worker" / "__main__.py"
     argv = [sys.executable, str(main), "--ref", settings.ref]
     argv += ["--mode", settings.mode, "--concurrency", str(settings.concurrency)]
-    return Command(argv=tuple(argv), cwd=str(Path.cwd()), env=environ)
+    cwd = str(Path.cwd())
+    devices = visible_devices(environ) if settings.workers != 1 else ()
+    count = settings.workers or max(1, len(devices))
+    commands = [
+        Command(argv=tuple(argv), cwd=cwd, env=env, pids=pids)
+        for env in worker_environments(environ, count, devices)
+    ]
+    return {
+        f"worker-{number}": partial(WorkerProcess.start, command)
+        for number, command in enumerate(commands, 1)
+    }
 
 
 def _stop(server: Server) -> None:
@@ -152,43 +168,52 @@ def _stop(server: Server) -> None:
     stop()
 
 
+class _Model(NamedTuple):
+    document: dict[str, object] | None
+    schema: InputSchema | None
+
+
 class _Process:
     def __init__(
         self,
         settings: Settings,
         scratch: Path,
         environ: Mapping[str, str],
-        document: dict[str, object] | None,
-        schema: InputSchema | None,
+        model: _Model,
+        tracing: Tracing | None,
     ) -> None:
         self._settings = settings
-        self._document = document
-        self._schema = schema
+        self._model = model
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._pids: set[int] = set()
         outbound = settings.outbound
         self._fetcher = Fetcher(outbound.guard, outbound.user_agent or f"cog/{__version__}")
         self._webhooks = Webhooks(self._fetcher, outbound.webhooks)
         url = outbound.upload_url
         self._surroundings = Surroundings(
-            launches={"worker-1": partial(WorkerProcess.start, worker_command(settings, environ))},
+            launches=launches(settings, environ, self._pids),
             scratch=Scratch(scratch),
-            store=MemoryStore(Keep(), time.monotonic),
+            store=MemoryStore(settings.keep, time.monotonic),
             send_files=upload_to(self._fetcher, url) if url else lambda: as_data_url,
             download=downloads_with(self._fetcher),
             now=partial(datetime.now, timezone.utc),
             new_id=lambda: f"pred_{uuid.uuid4().hex}",
+            tracing=tracing,
         )
 
     async def run(self) -> int:
         service = Service(
             self._surroundings,
-            schema=self._schema,
-            bound=Bound(count=self._settings.queue_capacity),
-            policy=WorkerPolicy(setup_timeout=self._settings.setup_timeout),
+            schema=self._model.schema,
+            bound=self._settings.bound,
+            limits=self._settings.limits,
+            policy=self._settings.policy,
         )
         service.start()
         self._watch_signals()
+        if os.getpid() == 1:
+            Reaper(self._pids).start()
         await asyncio.sleep(0)  # the worker is on its way before the long imports begin
         # Nothing that imports make is garbage; looking for it takes a tenth of their time.
         gc.disable()
@@ -201,10 +226,15 @@ class _Process:
         failed = serving.done()
         if failed:
             _log.error("The HTTP server ended by itself", exc_info=serving.exception())
+        service.drain()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._settings.drain_delay)
         _stop(server)
-        await service.stop(self._settings.shutdown_grace, self._hurry)
+        await service.stop(self._settings.drain_timeout, self._hurry)
         await self._webhooks.drain(_LAST_WEBHOOKS)
         await self._fetcher.aclose()
+        if self._surroundings.tracing is not None:
+            await asyncio.to_thread(self._surroundings.tracing.close)
         stopping.cancel()
         await asyncio.wait({serving}, timeout=_FLUSH)
         if not serving.done():
@@ -225,7 +255,7 @@ class _Process:
             service=service,
             mode=self._settings.mode,
             version=__version__,
-            openapi=self._document,
+            openapi=self._model.document,
             webhooks=self._webhooks,
             doors=self._settings.doors,
             on_shutdown=self._stop.set,

@@ -21,16 +21,19 @@ from cog.server.dispatch import Dispatch
 from cog.server.health import Health
 from cog.server.live import Live, Past, Place, Submitted, Terms, Tracked
 from cog.server.logs import LOGGER, ModelLog
+from cog.server.metrics import Level
 from cog.server.pace import Pace
 from cog.server.pool import (
     Action,
     Actions,
     AtCapacity,
     Bound,
+    Closed,
     End,
     Kill,
     Pool,
     PoolError,
+    QueueFull,
     Reason,
     Start,
     Stop,
@@ -43,6 +46,7 @@ from cog.server.schema import InputSchema
 from cog.server.store import Record
 from cog.server.supervisor import Owner, Phase, WorkerPolicy
 from cog.server.surroundings import Limits, Surroundings
+from cog.server.tally import Tally
 from cog.server.workers import Workers
 
 _log = logging.getLogger(LOGGER)
@@ -59,6 +63,14 @@ _NOT_STARTED = "The server is shutting down; the prediction was not started"
 
 class NotReady(Exception):
     """The model takes no predictions now; the text says why, empty while setup still runs."""
+
+
+_REFUSALS: dict[type[Exception], str] = {
+    QueueFull: "full",
+    AtCapacity: "full",
+    Closed: "closed",
+    NotReady: "not_ready",
+}
 
 
 class Listed(NamedTuple):
@@ -84,12 +96,16 @@ class Service(Owner, Overseer):
         policy: WorkerPolicy = POLICY,
     ) -> None:
         self._around = surroundings
-        self._admission = Admission(surroundings, schema, self._place)
+        self._admission = Admission(surroundings, schema, self._place, limits.feed_events)
         self._pool = Pool(MemoryQueue(), bound)
         self._deadlines = Deadlines(limits, self)
         self._live: dict[str, Live] = {}
+        self._arriving: dict[Record, Live] = {}  # their ids are being claimed
         self._model_log = ModelLog()
         self._pace = Pace()
+        self._draining = False
+        self._clock = asyncio.get_running_loop().time
+        self.tally = Tally()
         self._idle = asyncio.Event()
         self._idle.set()
         self._workers = Workers(surroundings.launches, self, now=surroundings.now, policy=policy)
@@ -106,19 +122,30 @@ class Service(Owner, Overseer):
 
         Raises NotReady, InvalidInput, OtherRequest or a PoolError, and then nothing has happened.
         """
+        try:
+            return await self._take(request, terms)
+        except (PoolError, NotReady) as error:
+            self.tally.refused[_REFUSALS.get(type(error), "other")] += 1
+            raise
+
+    async def _take(self, request: PredictionRequest, terms: Terms) -> Submitted:
         self._check_ready()
         live = self._admission.make(request, terms)
-        if (known := await self._admission.claim(live)) is not None:
-            return Submitted(self._tracked(known), is_new=False)
+        self._arriving[live.record] = live
         try:
-            self._check_ready()
-            actions = self._pool.submit(self._waiting(live))
-        except (PoolError, NotReady) as error:
-            await self._around.store.remove(live.id)
-            if isinstance(error, AtCapacity) and self._workers.phase is Phase.RESTARTING:
-                trouble = f"{self._workers.trouble}; it is being restarted"
-                raise NotReady(trouble) from error
-            raise
+            if (known := await self._admission.claim(live)) is not None:
+                return Submitted(self._tracked(known), is_new=False)
+            try:
+                actions = self._enqueue(live)
+            except (PoolError, NotReady) as error:
+                live.refuse(str(error), self._around.now())
+                await self._around.store.remove(live.id)
+                raise
+        finally:
+            del self._arriving[live.record]
+        live.taken = self._clock()
+        if self._around.tracing is not None:
+            live.trace = self._around.tracing.taken(live.id, terms.trace)
         self._live[live.id] = live
         self._idle.clear()
         if actions:
@@ -132,7 +159,7 @@ class Service(Owner, Overseer):
         if (live := self._live.get(prediction_id)) is not None:
             return live
         record = await self._around.store.find(prediction_id)
-        return None if record is None else Past(record)
+        return None if record is None else self._tracked(record)
 
     async def recent(self, cursor: str | None = None, limit: int = 100) -> Listed:
         """Return what goes on and what is remembered; raises BadCursor."""
@@ -155,21 +182,46 @@ class Service(Owner, Overseer):
 
     async def health(self, version: dict[str, str]) -> Health:
         """Return how the model is; asks the user's healthcheck where there is one."""
+        user_error = await self._workers.user_error()
+        if self._workers.ready is not None:
+            version = {**version, "python": self._workers.ready.python}
+        return self.condition(version, user_error)
+
+    def condition(self, version: dict[str, str] | None = None, user_error: str = "") -> Health:
+        """Return how the model is as far as the server knows by itself."""
         workers = self._workers
-        user_error = await workers.user_error()
-        if workers.ready is not None:
-            version = {**version, "python": workers.ready.python}
         return Health(
             phase=workers.phase,
             busy=self._pool.idle == 0,
             setup=workers.setup,
-            version=version,
+            version=version or {},
             user_error=user_error,
             trouble=workers.trouble,
+            draining=self._draining,
         )
+
+    def level(self) -> Level:
+        """Return what the metrics say of this moment."""
+        pool, now = self._pool, self._clock()
+        ages = (now - self._live[one].taken for one in pool.queue)
+        phases = self._workers.phases()
+        return Level(
+            queue_depths=pool.queue.depths(),
+            queue_capacity=pool.bound.count,
+            queue_bytes=pool.queue.size,
+            queue_oldest=max(ages, default=0.0),
+            slots_busy=pool.running,
+            slots_idle=pool.idle,
+            workers={phase.value.replace(" ", "_"): phases[phase] for phase in Phase},
+        )
+
+    def drain(self) -> None:
+        """Say from now on that the server is not ready; what comes is still taken."""
+        self._draining = True
 
     def close(self) -> None:
         """Take nothing more; what has been taken goes on."""
+        self.drain()
         self._pool.close()
 
     async def stop(self, patience: float | None, hurry: asyncio.Event) -> None:
@@ -193,6 +245,11 @@ class Service(Owner, Overseer):
 
     # What the supervisors tell
 
+    def worker_set_up(self, worker: str, seconds: float) -> None:
+        """See `Owner`."""
+        del worker
+        self.tally.setups.note(seconds)
+
     def worker_ready(self, worker: str, ready: wire.Ready) -> None:
         """See `Owner`."""
         _log.info("%s is ready, %d predictions at once", worker, ready.concurrency)
@@ -203,7 +260,7 @@ class Service(Owner, Overseer):
         """See `Owner`."""
         if isinstance(message, wire.Output):
             if (live := self._live.get(message.id)) is not None:
-                live.outputs.add(message.value, partial(_show, live))
+                live.outputs.add(message.value, partial(self._show, live))
         elif isinstance(message, wire.Log):
             self._print(message)
         elif isinstance(message, wire.Done):
@@ -221,6 +278,7 @@ class Service(Owner, Overseer):
         else:
             why = f"Worker crashed: it {end.how}"
             _log.error("%s %s", worker, end.how)
+            self.tally.restarts[end.cause] += 1
         actions = self._pool.worker_down(worker)
         # Of one prediction or of none: which of several said it cannot be known.
         owner = actions[0].id if len(actions) == 1 else None
@@ -239,10 +297,18 @@ class Service(Owner, Overseer):
         """See `Owner`."""
         return bool(self._pool.running_on(worker))
 
-    def _waiting(self, live: Live) -> Waiting:
+    def _enqueue(self, live: Live) -> Actions:
+        self._check_ready()
         terms = live.terms
         cost = self._pace.cost(terms.client)
-        return Waiting(live.id, terms.client, terms.priority, cost, terms.size)
+        try:
+            return self._pool.submit(
+                Waiting(live.id, terms.client, terms.priority, cost, terms.size)
+            )
+        except AtCapacity as error:
+            if self._workers.phase is not Phase.RESTARTING:
+                raise
+            raise NotReady(f"{self._workers.trouble}; it is being restarted") from error
 
     # Carrying out
 
@@ -264,6 +330,9 @@ class Service(Owner, Overseer):
         """Send a prediction to a worker; what cannot be sent ends and gives its slot back."""
         live.prediction.start(self._around.now())
         live.feed.add(events.Started())
+        live.began = self._clock()
+        if live.trace is not None:
+            live.trace.started()
         self._deadlines.starts(live)
         return self._settle(live, worker, self._dispatch.start(live, worker))
 
@@ -345,10 +414,21 @@ class Service(Owner, Overseer):
         if live.outputs.error:
             result = failed(live.outputs.error, predict_time=result.predict_time)
         self._model_log.end(live.id)
+        self._count(live, result.status)
+        if live.trace is not None:
+            live.trace.ended(result.status.value, result.error)
         live.prediction.end(result, self._around.now())
         if live.folder is not None:
             self._around.scratch.take_back(live.folder)
         self._around.store.end(live.close(), partial(self._tell, live))
+
+    def _count(self, live: Live, status: Status) -> None:
+        now, tally = self._clock(), self.tally
+        tally.ended[status.value] += 1
+        tally.took.note(now - live.taken)
+        if live.began is not None:
+            tally.queued.note(live.began - live.taken)
+            tally.ran.note(now - live.began)
 
     def _tell(self, live: Live) -> None:
         del self._live[live.id]
@@ -372,9 +452,18 @@ class Service(Owner, Overseer):
         else:
             live.feed.add(events.Measured(message.name, message.value, message.mode))
 
+    def _show(self, live: Live, item: object) -> None:
+        items = live.prediction.items
+        if not items:
+            self.tally.first_output.note(self._clock() - live.taken)
+        live.feed.add(events.Output(len(items), item))
+        items.append(item)
+
     # Small questions
 
     def _check_ready(self) -> None:
+        if self._pool.idle:  # nearly always, and quicker to see
+            return
         phase = self._workers.phase
         if phase is Phase.STARTING:
             raise NotReady("")
@@ -382,7 +471,9 @@ class Service(Owner, Overseer):
             raise NotReady(self._workers.trouble)
 
     def _tracked(self, record: Record) -> Tracked:
-        return self._live.get(record.id) or Past(record)
+        if record.ended:
+            return Past(record)
+        return self._live.get(record.id) or self._arriving.get(record) or Past(record)
 
     def _place(self, prediction_id: str) -> Place | None:
         position = self._pool.queue.position(prediction_id)
@@ -393,11 +484,6 @@ class Service(Owner, Overseer):
 
     def __repr__(self) -> str:
         return f"<Service {self._workers.phase.value}, {self._pool!r}>"
-
-
-def _show(live: Live, item: object) -> None:
-    live.feed.add(events.Output(len(live.prediction.items), item))
-    live.prediction.items.append(item)
 
 
 def _complete(live: Live, output: object) -> None:

@@ -2,7 +2,7 @@
 
 Names and defaults of Cog's server are kept (``python/cog/server/http.py`` and ``crates/coglet`` of
 Cog). As there, a number that makes no sense is not fatal: the default holds, and ``warnings`` says
-so. New names: ``COG_QUEUE_CAPACITY``, ``COG_SHUTDOWN_GRACE``.
+so.
 """
 
 from __future__ import annotations
@@ -13,8 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from cog.server.events import FEED_EVENTS
 from cog.server.gate import Doors, load_doors
 from cog.server.outbound import Outbound, load_outbound
+from cog.server.pool import Bound
+from cog.server.pulse import PulsePolicy
+from cog.server.store import Keep
+from cog.server.supervisor import WorkerPolicy
+from cog.server.surroundings import CANCEL_GRACE, Limits
 
 Mode = Literal["predict", "train"]
 
@@ -25,6 +31,9 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+MAX_WORKERS = 64
+"""More than any machine has GPUs: a number beyond it is a slip."""
+
 _REFS: dict[str, str] = {"predict": "COG_PREDICT_TYPE_STUB", "train": "COG_TRAIN_TYPE_STUB"}
 
 
@@ -43,11 +52,17 @@ class Settings:
     mode: Mode = "predict"
     concurrency: int = 0
     """Predictions at once in one worker; 0: what the handler says, else one."""
-    queue_capacity: int = 100
-    """Waiting predictions before new ones are refused. Cog has no queue: 0 gives its 409."""
-    setup_timeout: float | None = None
-    shutdown_grace: float | None = None
-    """How long running predictions may go on after SIGTERM; None: until they end, as in Cog."""
+    workers: int | None = 1
+    """How many; None: one for each visible GPU, at least one."""
+    bound: Bound = field(default_factory=Bound)
+    """Of what waits. Cog has no queue: a count of 0 gives its 409."""
+    limits: Limits = field(default_factory=Limits)
+    policy: WorkerPolicy = field(default_factory=WorkerPolicy)
+    keep: Keep = field(default_factory=Keep)
+    drain_timeout: float | None = None
+    """How long accepted predictions may go on after SIGTERM; None: until they end, as in Cog."""
+    drain_delay: float = 0.0
+    """How long new ones are still taken after SIGTERM, though the server says it is not ready."""
     await_explicit_shutdown: bool = False
     """SIGTERM is ignored; only ``POST /shutdown`` and SIGINT end the process."""
     log_level: int = logging.INFO
@@ -81,9 +96,15 @@ def load_settings(environ: Mapping[str, str], argv: Sequence[str]) -> Settings:
         port=_port(environ.get("PORT", "").strip() or "5000"),
         mode=mode,
         concurrency=env.number("COG_MAX_CONCURRENCY", int, 0, least=0),
-        queue_capacity=env.number("COG_QUEUE_CAPACITY", int, 100, least=0),
-        setup_timeout=env.number("COG_SETUP_TIMEOUT", float, None, least=0) or None,
-        shutdown_grace=env.number("COG_SHUTDOWN_GRACE", float, None, least=0),
+        workers=_workers(flags.workers or environ.get("COG_WORKERS", "").strip() or "1"),
+        bound=env.bound(),
+        limits=env.limits(),
+        policy=env.policy(),
+        keep=env.keep(),
+        drain_timeout=_first(
+            flags.drain_timeout, env.number("COG_DRAIN_TIMEOUT", float, None, least=0)
+        ),
+        drain_delay=env.number("COG_DRAIN_DELAY", float, 0.0, least=0),
         await_explicit_shutdown=flags.await_explicit_shutdown,
         log_level=env.level(verbose=flags.verbose),
         log_style="console" if environ.get("LOG_FORMAT") == "console" else "json",
@@ -99,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 # see Settings
     parser.add_argument("--threads", type=int, help="accepted for Cog's sake, without effect")
     parser.add_argument("--upload-url", help="where to PUT output files: URL/NAME")
+    parser.add_argument("--workers", help="workers to start: a number, or auto: one for each GPU")
+    parser.add_argument(
+        "--drain-timeout",
+        type=_seconds,
+        help="seconds that accepted predictions may take to end after SIGTERM",
+    )
     parser.add_argument(
         "--await-explicit-shutdown",
         type=_boolean,
@@ -117,6 +144,27 @@ def _boolean(text: str) -> bool:
     if text.lower() not in words:
         raise argparse.ArgumentTypeError(f"expected true or false, got {text!r}")
     return words[text.lower()]
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds from 0, got {text!r}")
+    return value
+
+
+def _first(flag: float | None, variable: float | None) -> float | None:
+    return variable if flag is None else flag
+
+
+def _workers(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_WORKERS):
+        raise SettingsError(
+            f"the number of workers is {text!r}: expected 1 to {MAX_WORKERS}, or auto"
+        )
+    return int(text)
 
 
 def _port(text: str) -> int:
@@ -147,6 +195,40 @@ class _Environment:
             self.warnings.append(f"{name} is {text!r}: expected a number from {least}; ignored")
             return default
         return value
+
+    def bound(self) -> Bound:
+        default = Bound()
+        return Bound(
+            count=self.number("COG_QUEUE_CAPACITY", int, default.count, least=0),
+            size=self.number("COG_QUEUE_BYTES", int, default.size, least=0),
+        )
+
+    def limits(self) -> Limits:
+        grace = self.number("COG_CANCEL_GRACE", float, CANCEL_GRACE, least=0)
+        return Limits(
+            queue_timeout=self.time("COG_QUEUE_TIMEOUT"),
+            run_timeout=self.time("COG_RUN_TIMEOUT"),
+            cancel_grace=grace or None,
+            feed_events=self.number("COG_STREAM_HISTORY_CAPACITY", int, FEED_EVENTS, least=1),
+        )
+
+    def policy(self) -> WorkerPolicy:
+        return WorkerPolicy(
+            setup_timeout=self.time("COG_SETUP_TIMEOUT"),
+            pulse=PulsePolicy(busy=self.time("COG_HANG_TIMEOUT")),
+        )
+
+    def keep(self) -> Keep:
+        default = Keep()
+        return Keep(
+            count=self.number("COG_KEEP_COUNT", int, default.count, least=0),
+            size=self.number("COG_KEEP_BYTES", int, default.size, least=0),
+            age=self.number("COG_KEEP_SECONDS", float, default.age, least=0),
+        )
+
+    def time(self, name: str) -> float | None:
+        """Return a limit in seconds; 0 is none."""
+        return self.number(name, float, None, least=0) or None
 
     def level(self, *, verbose: bool) -> int:
         text = self._environ.get("COG_LOG_LEVEL", "").strip().lower()

@@ -67,6 +67,13 @@ class Setup:
         self.status = "starting"
         self.logs = LogBuffer()
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None while it runs."""
+        if self.completed_at is None:
+            return None
+        return (self.completed_at - self.started_at).total_seconds()
+
     def complete(self, status: str, now: datetime) -> None:
         """It is over: "succeeded" or "failed"."""
         self.status = status
@@ -75,6 +82,9 @@ class Setup:
 
 class Owner(Protocol):
     """Who is told what happens to a worker."""
+
+    def worker_set_up(self, worker: str, seconds: float) -> None:
+        """A setup has ended, well or not."""
 
     def worker_ready(self, worker: str, ready: Ready) -> None:
         """Setup has succeeded; the worker takes predictions."""
@@ -115,7 +125,6 @@ class Supervisor:
         self._policy = policy
         self._link: Link | None = None
         self._deaths = 0
-        self._restarts = 0
         self._replaced = False  # its death was our own doing
         self._heard = 0.0  # when it last said something, on the loop's clock
         self._verdict: asyncio.Future[Ready | SetupFailed] | None = None
@@ -130,11 +139,6 @@ class Supervisor:
         if self._link is not None:
             self._link.send(message)
 
-    @property
-    def restarts(self) -> int:
-        """How often another worker has taken the place of one that was lost."""
-        return self._restarts
-
     def replace(self, why: str) -> None:
         """End the worker there is now, which is no fault of the model, and start another.
 
@@ -142,7 +146,7 @@ class Supervisor:
         """
         if self._link is not None and self.phase is Phase.READY:
             self._replaced = True
-            self._link.kill(why)
+            self._link.kill(why, "replaced")
 
     async def stop(self) -> None:
         """End the worker for good: politely if it is ready, else at once."""
@@ -163,7 +167,6 @@ class Supervisor:
             if self.phase is Phase.STARTING:
                 self.phase = Phase.SETUP_FAILED
                 break
-            self._restarts += 1
             if self._replaced:
                 self._replaced = False
                 continue
@@ -187,6 +190,7 @@ class Supervisor:
             return
         try:
             await self._until_ready(self._link, self._verdict)
+            self._owner.worker_set_up(self.worker, self.setup.seconds or 0.0)
             if self.ready is not None:
                 await self._serve(self._link, self.ready)
         finally:
@@ -243,7 +247,7 @@ class Supervisor:
             silence = loop.time() - self._heard
             stopped = silence >= pulse.idle and link.is_stopped()
             if pulse.is_hung(silence, busy=self._owner.worker_busy(self.worker), stopped=stopped):
-                link.kill(f"did not answer for {silence:.0f} seconds and was killed")
+                link.kill(f"did not answer for {silence:.0f} seconds and was killed", "hang")
                 return
             nonce += 1
             link.send(Ping(nonce=nonce))

@@ -26,6 +26,7 @@ from cog.worker.inbox import Inbox
 from cog.worker.interrupt import Interrupt
 from cog.worker.load import Handler, load, setup_arguments
 from cog.worker.options import Options
+from cog.worker.parent import die_with_parent
 from cog.worker.runs import Runs
 from cog.worker.signals import ignore_end
 from cog.worker.sync import SyncRunner
@@ -52,6 +53,7 @@ class Process:
 
     def main(self) -> int:
         """Serve until the server says stop; returns the exit status."""
+        die_with_parent()
         _close_stdin()
         ignore_end()
         self._interrupt.install()

@@ -16,11 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from cog.server.events import Completed
 from cog.server.store import BadCursor, Keep, MemoryStore, Record, Store
+from tests.fakes.slow_store import SlowStore
 
 NOW = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
 
 Make = Callable[[Keep, Callable[[], float]], Store]
-STORES: dict[str, Make] = {"memory": MemoryStore}
+STORES: dict[str, Make] = {"memory": MemoryStore, "slow": SlowStore}
 
 
 class Clock:
@@ -59,10 +60,13 @@ class Subject:
         record = before._replace(
             status="succeeded", document=document, events=(Completed("succeeded"),)
         )
-        kept = self._loop.create_future()
-        self.store.end(record, lambda: kept.set_result(None))
-        self._loop.run_until_complete(kept)
+        self._loop.run_until_complete(self._end(record))
         return record
+
+    async def _end(self, record: Record) -> None:
+        kept = asyncio.get_running_loop().create_future()
+        self.store.end(record, lambda: kept.set_result(None))
+        await kept
 
     def close(self) -> None:
         self._loop.close()

@@ -1,0 +1,152 @@
+"""The server among the programs that operate it: nginx in front, Prometheus watching."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from integration.programs import program
+from integration.served import Served, free_port, until
+
+MODEL = """
+import time
+
+class Predictor:
+    def predict(self, s: str) -> str:
+        time.sleep(0.05)
+        return "hello " + s
+"""
+
+CAPACITY = 2 / 0.05  # predictions a second of two servers
+RATE = 0.8 * CAPACITY
+
+NGINX = """
+daemon off; worker_processes 1; pid nginx.pid; error_log error.log; master_process off;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp;
+    uwsgi_temp_path temp; scgi_temp_path temp;
+    upstream model {{
+        {servers}
+        keepalive 16;
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://model;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+
+
+@pytest.fixture(name="project")
+def _project(tmp_path: Path) -> Path:
+    (tmp_path / "predict.py").write_text(MODEL)
+    return tmp_path
+
+
+@contextmanager
+def two_servers(project: Path, **env: str) -> Iterator[list[Served]]:
+    servers = [Served(project, free_port(), env) for _ in range(2)]
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
+
+
+@contextmanager
+def nginx(folder: Path, servers: list[Served]) -> Iterator[str]:
+    """Run Debian's nginx in front of the servers and yield its URL."""
+    found = program("nginx", "usr/sbin", "nginx", "libpcre2-8-0")
+    port = free_port()
+    # By default nginx leaves a server alone for ten seconds after a refused connection, which
+    # outlasts our restarts.
+    lines = "\n".join(f"server 127.0.0.1:{server.port} max_fails=0;" for server in servers)
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(servers=lines, port=port))
+    (folder / "temp").mkdir()
+    process = subprocess.Popen(
+        [found.path, "-e", folder / "error.log", "-p", folder, "-c", config], env=found.env
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: httpx.get(f"{url}/readyz").status_code == 200, "nginx answers")
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def load(url: str, stop: asyncio.Event) -> list[str]:
+    """Ask for `RATE` predictions a second, whatever the answers; return what became of them."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+
+        async def ask() -> str:
+            try:
+                answer = await client.post("/predictions", json={"input": {"s": "x"}})
+            except httpx.HTTPError as error:
+                return repr(error)
+            if answer.status_code != 200:
+                return f"{answer.status_code} {answer.text}"
+            return str(answer.json()["output"])
+
+        asked = []
+        while not stop.is_set():
+            asked.append(asyncio.create_task(ask()))
+            await asyncio.sleep(1 / RATE)
+        return await asyncio.gather(*asked)
+
+
+async def restart_one_by_one(servers: list[Served]) -> None:
+    for server in servers:
+        await asyncio.sleep(1)
+        assert await asyncio.to_thread(server.stop) == 0
+        await asyncio.to_thread(server.start)
+    await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize("delay", ["0", "1"])
+def test_a_rolling_restart_behind_nginx_fails_no_request(project: Path, delay: str) -> None:
+    async def under_load(url: str, servers: list[Served]) -> list[str]:
+        stop = asyncio.Event()
+        loading = asyncio.create_task(load(url, stop))
+        await restart_one_by_one(servers)
+        await restart_one_by_one(servers)
+        stop.set()
+        return await loading
+
+    with two_servers(project, COG_DRAIN_DELAY=delay) as servers, nginx(project, servers) as url:
+        outcomes = asyncio.run(under_load(url, servers))
+    assert len(outcomes) > RATE, "there was a load"
+    assert set(outcomes) == {"hello x"}
+
+
+def test_promtool_finds_nothing_to_complain_of(project: Path) -> None:
+    promtool = program("promtool", "usr/bin", "prometheus")
+    with two_servers(project, COG_QUEUE_CAPACITY="0") as (server, _):
+        for _ in range(3):
+            httpx.post(f"{server.url}/predictions", json={"input": {"s": "x"}})
+        page = httpx.get(f"{server.url}/metrics")
+        assert 'cog_predictions_total{status="succeeded"} 3.0' in page.text
+        done = subprocess.run(
+            [promtool.path, "check", "metrics", "--extended"],
+            input=page.content,
+            capture_output=True,
+            env=promtool.env,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.decode()) == (0, "")
