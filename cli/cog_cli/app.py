@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cog_cli import project
 from cog_cli.build import Builder, BuildOutcome, BuildRequest, choose_frontend
+from cog_cli.certificates import certificates
 from cog_cli.container import LOG_ENV, Patience
 from cog_cli.docker import Container, Docker, image_reference, require_docker
 from cog_cli.errors import CliError
@@ -45,6 +46,7 @@ class BuildChoices:
     no_cache: bool = False
     progress: str | None = None
     secrets: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     push: bool = False
 
@@ -64,6 +66,8 @@ def build_project(app: App, project: Project, choices: BuildChoices) -> BuildOut
         no_cache=choices.no_cache,
         progress=choices.progress,
         secrets=choices.secrets,
+        agents=choices.agents,
+        certificates=certificates(app.env, app.cwd),
         platforms=choices.platforms,
         push=choices.push,
     )

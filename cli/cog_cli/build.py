@@ -9,7 +9,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """One build. ``frontend`` None: the file's own syntax line decides."""
+    """One build. ``frontend`` None: the file's own syntax line decides.
+
+    ``agents`` are SSH agents as buildx names them, ``certificates`` authorities to trust.
+    """
 
     file: Path
     context: Path
@@ -18,6 +21,8 @@ class BuildRequest:
     no_cache: bool = False
     progress: str | None = None
     secrets: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    certificates: str = ""
     platforms: tuple[str, ...] = ()
     push: bool = False
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cog_cli.build import BuildRequest
+from cog_cli.certificates import VARIABLE as CERTIFICATES
 from cog_cli.errors import CliError, UsageProblem
 
 # The port that a Cog image listens on.
@@ -105,6 +106,9 @@ def build_arguments(request: BuildRequest, metadata: Path) -> tuple[str, ...]:
     """
     options = [("--tag", tag) for tag in request.tags]
     options += [("--secret", secret) for secret in request.secrets]
+    options += [("--ssh", agent) for agent in request.agents]
+    if request.certificates:
+        options.append(("--build-arg", f"{CERTIFICATES}={request.certificates}"))
     if request.frontend:
         options.append(("--build-arg", f"BUILDKIT_SYNTAX={request.frontend}"))
     if request.platforms:

@@ -41,6 +41,7 @@ class _BuildFlags(TypedDict):
     progress: str | None
     frontend: str | None
     secret: tuple[str, ...]
+    ssh: tuple[str, ...]
 
 
 class _ImageFlags(_BuildFlags):
@@ -89,6 +90,7 @@ _build_options = _options(
     click.option(
         "--secret", multiple=True, metavar="id=NAME,src=FILE", help="A secret for the build."
     ),
+    click.option("--ssh", multiple=True, metavar="ID[=SOCKET]", help="An SSH agent for the build."),
 )
 
 _run_options = _options(
@@ -153,6 +155,7 @@ def build(app: App, **flags: Unpack[_ImageFlags]) -> None:
         frontend=flags["frontend"],
         progress=flags["progress"],
         secrets=flags["secret"],
+        agents=flags["ssh"],
     )
     commands.build(app, flags["config"], choices, as_json=flags["output"] == "json")
 
@@ -206,7 +209,10 @@ def _source(app: App, flags: _RunFlags) -> commands.Source:
         image=flags["image"],
         config=flags["config"],
         build=BuildChoices(
-            frontend=flags["frontend"], progress=flags["progress"], secrets=flags["secret"]
+            frontend=flags["frontend"],
+            progress=flags["progress"],
+            secrets=flags["secret"],
+            agents=flags["ssh"],
         ),
         run=RunChoices(gpus=flags["gpus"], env=flags["env"], setup_timeout=flags["setup_timeout"]),
     )

@@ -47,7 +47,8 @@ def test_for_a_program_the_result_is_json_on_stdout(
 
 def test_every_option_reaches_buildx(world: World) -> None:
     world.write("cog.yaml", CONFIG)
-    options = "-t a -t b --no-cache --progress plain --secret id=x,src=y --platform linux/amd64"
+    options = "-t a -t b --no-cache --progress plain --secret id=x,src=y --ssh default"
+    options += " --platform linux/amd64"
     assert world.cog("build", *options.split(), "--platform", "linux/arm64", "--push") == 0
     call = buildx(world)
     for part in (
@@ -55,6 +56,7 @@ def test_every_option_reaches_buildx(world: World) -> None:
         "--no-cache",
         "--progress plain",
         "--secret id=x,src=y",
+        "--ssh default",
         "--platform linux/amd64,linux/arm64",
         "--push",
     ):
