@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -127,7 +128,8 @@ import socket
 agent = socket.socket(socket.AF_UNIX)
 agent.connect(os.environ["SSH_AUTH_SOCK"])
 agent.sendall(b"\\0\\0\\0\\1\\x0b")
-print(b"cogkit-test" in agent.recv(4096))
+ANSWER = b"cogkit-test" in agent.recv(4096)
+print(ANSWER)
 """
 
 
@@ -157,6 +159,56 @@ def test_a_command_uses_an_ssh_agent(place: Workplace, keys: str, option: str) -
     assert refused.code
     assert f"unset ssh forward key {option}" in refused.output
     assert ">>> " in refused.output
+
+
+BACKEND = """\
+import runpy
+import zipfile
+
+
+def build_wheel(folder, config=None, metadata=None):
+    name = "asked-1.0-py3-none-any.whl"
+    info = "asked-1.0.dist-info"
+    files = {
+        "asked.py": f"ANSWER = {runpy.run_path('ask.py')['ANSWER']}\\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: asked\\nVersion: 1.0\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+    return name
+"""
+
+
+def test_packages_that_are_fetched_and_built_use_the_agent(place: Workplace) -> None:
+    sdist = io.BytesIO()
+    with tarfile.open(fileobj=sdist, mode="w:gz") as archive:
+        for name, text in {
+            "PKG-INFO": "Metadata-Version: 2.1\nName: asked\nVersion: 1.0\n",
+            "pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\n"
+            "backend-path = ['.']\n",
+            "backend.py": BACKEND,
+            "ask.py": ASK_AGENT,
+        }.items():
+            member = tarfile.TarInfo(f"asked-1.0/{name}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    files: dict[str, str | bytes] = {
+        "cog.yaml": config("ssh: default", "python_requirements: requirements.txt"),
+        "requirements.txt": "./asked-1.0.tar.gz\n",
+        "asked-1.0.tar.gz": sdist.getvalue(),
+        "predict.py": "import asked\n\n\ndef run() -> str:\n    return str(asked.ANSWER)\n",
+    }
+    project = place.project(files)
+    with ssh_agent(place.scratch("agent-packages")) as agent:
+        tag = place.image(project, "--ssh", f"default={agent}")
+    with place.serve(tag) as model:
+        assert model.predict()["output"] == "True"
+    _, refused = place.build(project, "--no-cache")
+    assert refused.code
+    assert "unset ssh forward key default" in refused.output
 
 
 WHO = """\

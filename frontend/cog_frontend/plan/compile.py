@@ -119,6 +119,7 @@ def _package_layers(config: Config, project: Project, before: tuple[str, ...]) -
         options=requirements.options,
         system=system.NAME if system.NAME in before else "",
         compiling=cuda.compiling(project.stack),
+        agent=config.build.ssh.text if config.build.ssh else "",
     )
     lock = packages.lock_layer(requirements, installing, system_first=project.system_first)
     if project.lock is None:

@@ -9,7 +9,7 @@ from cog_frontend.plan import layout, uv
 from cog_frontend.plan.cuda import TOOLCHAIN, Compiling
 from cog_frontend.plan.groups import SOURCE, Group, group
 from cog_frontend.plan.lock import Lock, lock_text
-from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Secret
+from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Secret, Ssh
 from cog_frontend.plan.requirements import OWN_PACKAGES, PACKAGES_FILE, Requirements
 
 LOCK = "lock"
@@ -24,7 +24,8 @@ class Installing:
 
     ``span`` are the lines of cog.yaml that want them, ``env`` the user's environment, ``options``
     those of uv that stand for options in the requirement files, ``system`` the layer of system
-    packages (empty: there is none); ``compiling``: some are compiled with nvcc.
+    packages (empty: there is none); ``compiling``: some are compiled with nvcc; ``agent`` is the id
+    of the SSH agent for packages from git (empty: none).
     """
 
     span: Span
@@ -32,6 +33,7 @@ class Installing:
     options: tuple[str, ...] = ()
     system: str = ""
     compiling: Compiling | None = None
+    agent: str = ""
 
 
 # What of the user's environment has a part in fetching and unpacking a wheel.
@@ -93,9 +95,10 @@ def lock_layer(
                 target=layout.BUILD_REQUIREMENTS,
                 files=tuple(files),
                 project=requirements.artifacts,
-            )
+            ),
+            agent=installing.agent,
         ),
-        env=uv.environment(installing.env),
+        env=_environment(installing),
     )
     needs = (installing.system,) if system_first and installing.system else ()
     return Layer(name=LOCK, steps=(resolve,), needs=needs, made=layout.BUILD_MADE)
@@ -145,6 +148,7 @@ def _fetching(installing: Installing) -> Installing:
     """What has a part in installing wheels by their URLs: little, so few edits do it again."""
     return replace(
         installing,
+        agent="",
         env=tuple(pair for pair in installing.env if pair[0].upper().startswith(_FETCHING)),
         options=tuple(option for option in installing.options if "insecure-host" in option),
     )
@@ -169,13 +173,20 @@ def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
                 project=tuple(sorted({path for each in of.packages for path in each.files})),
             ),
             builds=of.name == SOURCE,
+            agent=installing.agent,
         ),
-        env=uv.environment(installing.env),
+        env=_environment(installing),
     )
     return Layer(name=f"{STAGE}/{of.name}", steps=(install,), needs=needs, made=layout.BUILD_MADE)
 
 
-def _mounts(files: Files, *, builds: bool = False) -> tuple[Mount, ...]:
+def _environment(installing: Installing) -> Env:
+    """What uv runs with. A host that git meets first is trusted: nobody is there to be asked."""
+    ssh = ("GIT_SSH_COMMAND", "ssh -o StrictHostKeyChecking=accept-new")
+    return (*((ssh,) if installing.agent else ()), *uv.environment(installing.env))
+
+
+def _mounts(files: Files, *, builds: bool = False, agent: str = "") -> tuple[Mount, ...]:
     """uv, its input, its cache: what is built on one base image may not run on another."""
     return (
         Bind(target=layout.BUILD_UV, path=layout.TOOLBOX_UV),
@@ -186,6 +197,7 @@ def _mounts(files: Files, *, builds: bool = False) -> tuple[Mount, ...]:
             per_base=builds,
         ),
         Secret(target=layout.BUILD_NETRC, id="netrc", optional=True),
+        *((Ssh(id=agent),) if agent else ()),
     )
 
 
