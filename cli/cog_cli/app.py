@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cog_cli import project
@@ -32,9 +32,12 @@ class App:
     cwd: Path
     token: Callable[[], str]
 
-    def project(self, filename: str) -> Project:
-        """Return the project around the current folder, without problems."""
-        return project.load(project.find(self.cwd, filename))
+    def project(self, filename: str, *, relock: bool = False) -> Project:
+        """Return the project around the current folder, without problems.
+
+        ``relock``: a lock file of it may be stale, since a new one is wanted.
+        """
+        return project.load(project.find(self.cwd, filename), relock=relock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +57,22 @@ class BuildChoices:
 def build_project(app: App, project: Project, choices: BuildChoices) -> BuildOutcome:
     """Build ``project`` and return its image."""
     require_docker(app.docker)
-    request = BuildRequest(
+    tags = tuple(map(image_reference, choices.tags)) or (project.image,)
+    return app.builder.build(replace(_request(app, project, choices), tags=tags))
+
+
+def export_target(app: App, project: Project, choices: BuildChoices, target: str) -> None:
+    """Write the files of a target of ``project`` into its folder."""
+    require_docker(app.docker)
+    request = _request(app, project, choices)
+    app.builder.export(replace(request, target=target, output=project.root))
+
+
+def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
+    return BuildRequest(
         file=project.file,
         context=project.root,
-        tags=tuple(map(image_reference, choices.tags)) or (project.image,),
+        tags=(),
         frontend=choose_frontend(
             choices.frontend or app.env.get(FRONTEND_VARIABLE),
             FRONTEND,
@@ -71,7 +86,6 @@ def build_project(app: App, project: Project, choices: BuildChoices) -> BuildOut
         platforms=choices.platforms,
         push=choices.push,
     )
-    return app.builder.build(request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

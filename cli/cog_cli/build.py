@@ -11,7 +11,8 @@ from typing import Protocol
 class BuildRequest:
     """One build. ``frontend`` None: the file's own syntax line decides.
 
-    ``agents`` are SSH agents as buildx names them, ``certificates`` authorities to trust.
+    ``agents`` are SSH agents as buildx names them, ``certificates`` authorities to trust. With
+    ``target``, files are made instead of an image: they go into the folder ``output``.
     """
 
     file: Path
@@ -25,6 +26,8 @@ class BuildRequest:
     certificates: str = ""
     platforms: tuple[str, ...] = ()
     push: bool = False
+    target: str = ""
+    output: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,14 @@ class BuildOutcome:
 
 
 class Builder(Protocol):
-    """Builds images."""
+    """Builds images, and files."""
 
     def build(self, request: BuildRequest) -> BuildOutcome:
         """Build; progress goes to stderr. CliError when it fails."""
+        ...
+
+    def export(self, request: BuildRequest) -> None:
+        """Write the files of a target; progress goes to stderr. CliError when it fails."""
         ...
 
 

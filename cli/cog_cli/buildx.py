@@ -26,6 +26,11 @@ class BuildxBuilder:
                 raise CliError("the build failed; the reason is above")
             return BuildOutcome(request.tags[0], read_digest(metadata))
 
+    def export(self, request: BuildRequest) -> None:
+        """Write the files of a target, as ``build`` does. CliError when it fails."""
+        if self.docker.show(*build_arguments(request, None), progress_only=True):
+            raise CliError("the build failed; the reason is above")
+
 
 def read_digest(metadata: Path) -> str | None:
     """Return the image's digest in buildx's metadata file, None when there is none."""

@@ -12,6 +12,7 @@ from cog_cli.app import (
     BuildChoices,
     RunChoices,
     build_project,
+    export_target,
     need_predictor,
     project_progress,
 )
@@ -20,6 +21,8 @@ from cog_cli.docker import Image, image_reference
 from cog_cli.errors import CliError
 from cog_cli.interface import Interface, interface
 from cog_cli.predict import Given
+from cog_frontend.options import TARGET_LOCK
+from cog_frontend.plan import LOCK_FILE
 
 _SERVE_GRACE_SECONDS = 3  # as Cog's command
 
@@ -41,6 +44,13 @@ def build(app: App, config: str, choices: BuildChoices, *, as_json: bool) -> Non
         app.screen.out(json.dumps({"image": outcome.image, "digest": outcome.digest}))
     else:
         app.screen.note(f"Image built as {outcome.image}")
+
+
+def lock(app: App, config: str, choices: BuildChoices) -> None:
+    """Write the lock file of the project next to its config."""
+    project = app.project(config, relock=True)
+    export_target(app, project, choices, TARGET_LOCK)
+    app.screen.note(f"wrote {project.root / LOCK_FILE}")
 
 
 def predict(app: App, source: Source, given: Given, destination: Path | None) -> None:

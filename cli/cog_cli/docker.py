@@ -98,8 +98,8 @@ def create_arguments(container: Container) -> tuple[str, ...]:
     )
 
 
-def build_arguments(request: BuildRequest, metadata: Path) -> tuple[str, ...]:
-    """Return the arguments of one build; the result is loaded unless it is pushed.
+def build_arguments(request: BuildRequest, metadata: Path | None) -> tuple[str, ...]:
+    """Return the arguments of one build; the result is loaded unless it is pushed or are files.
 
     The frontend is named by BuildKit's build argument BUILDKIT_SYNTAX, which wins over the
     file's own line. ``metadata`` is the file to which buildx writes the image's digest.
@@ -115,11 +115,15 @@ def build_arguments(request: BuildRequest, metadata: Path) -> tuple[str, ...]:
         options.append(("--platform", ",".join(request.platforms)))
     if request.progress:
         options.append(("--progress", request.progress))
+    if request.target:
+        options += [("--target", request.target), ("--output", f"type=local,dest={request.output}")]
+    if metadata:
+        options.append(("--metadata-file", str(metadata)))
     words = tuple(word for pair in options for word in pair)
     cache = ("--no-cache",) if request.no_cache else ()
-    where = "--push" if request.push else "--load"
+    where = () if request.target else ("--push" if request.push else "--load",)
     first = ("buildx", "build", "--file", str(request.file))
-    return (*first, *words, *cache, where, "--metadata-file", str(metadata), str(request.context))
+    return (*first, *words, *cache, *where, str(request.context))
 
 
 def image_reference(name: str) -> str:

@@ -52,6 +52,10 @@ class _ImageFlags(_BuildFlags):
     output: str
 
 
+class _LockFlags(_BuildFlags):
+    platform: tuple[str, ...]
+
+
 class _RunFlags(_BuildFlags):
     image: str | None
     gpus: str | None
@@ -158,6 +162,21 @@ def build(app: App, **flags: Unpack[_ImageFlags]) -> None:
         agents=flags["ssh"],
     )
     commands.build(app, flags["config"], choices, as_json=flags["output"] == "json")
+
+
+@cli.command(epilog=_EPILOG, short_help="Write pylock.toml: the packages of all later builds.")
+@_build_options
+@click.option("--platform", multiple=True, metavar="OS/ARCH", help="Lock for it. May repeat.")
+@click.pass_obj
+def lock(app: App, **flags: Unpack[_LockFlags]) -> None:
+    """Resolve the requirements of the project and write pylock.toml next to its cog.yaml."""
+    choices = BuildChoices(
+        platforms=flags["platform"],
+        frontend=flags["frontend"],
+        progress=flags["progress"],
+        secrets=flags["secret"],
+    )
+    commands.lock(app, flags["config"], choices)
 
 
 @cli.command(epilog=_EPILOG, short_help="Run one prediction.")

@@ -65,13 +65,18 @@ def find(start: Path, filename: str) -> Path:
     )
 
 
-def load(file: Path) -> Project:
-    """Read the project of a config file; CliError with everything wrong in it."""
+def load(file: Path, *, relock: bool = False) -> Project:
+    """Read the project of a config file; CliError with everything wrong in it.
+
+    ``relock``: whatever lock file it has is not looked at.
+    """
     root = file.parent
     data = _content(file)
     try:
         config = read_config(data, file.name)
-        facts = read_project(config, (file.name, data), lambda path: _read_inside(root, path))
+        facts = read_project(
+            config, (file.name, data), lambda path: _read_inside(root, path), relock=relock
+        )
     except ProjectError as error:
         raise CliError(describe(error, lambda path: _read_text(root, path))) from error
     return Project(

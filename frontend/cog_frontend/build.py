@@ -38,7 +38,7 @@ from cog_frontend.images import (
     start_others,
 )
 from cog_frontend.locking import Locking
-from cog_frontend.options import ARG_CACHE_NAMESPACE, Options
+from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
 from cog_frontend.project import describe_project, read_project
 from cog_frontend.version import VERSION
 
@@ -52,6 +52,7 @@ class _Started:
     images: Images
     base: ResolvedImage
     around: Surroundings
+    target: plan.Target
     project: Pending[plan.Project]
     planner: Callable[[plan.Project], plan.Plan]
     describe: Callable[[plan.Project, bytes], plan.Project]
@@ -102,7 +103,10 @@ class Build:
             self._start_reading(config)
         self._user = config.build.user
         config_file = (self._options.filename, self._config_data)
-        project = read_project(config, config_file, self._files.read, known=problems)
+        target = self._options.target
+        project = read_project(
+            config, config_file, self._files.read, known=problems, relock=target == TARGET_LOCK
+        )
         certificates = read_certificates(
             self._options.build_arg(ARG_CERTIFICATES), self._files.read
         )
@@ -110,7 +114,27 @@ class Build:
         self._warn((*warnings, *project.warnings))
         ignore = ignore_patterns(self._opened.ignore())
         builds = [self._start(config, project, each, ignore) for each in images]
+        if target == TARGET_LOCK:
+            return self._lock(config, project, builds)
         return self._result({each.images.platform: self._solve(each) for each in builds})
+
+    def _lock(self, config: Config, project: plan.Project, builds: list[_Started]) -> Result:
+        """The lock file of all platforms, and nothing else."""
+        if project.requirements is None:
+            problem = Problem(
+                file=self._options.filename,
+                message="there is nothing to lock: no requirements are named",
+                hint="add build.python_requirements",
+            )
+            raise ProjectError([problem])
+        locks = {each.target: each.project.result().lock for each in builds}
+        known = {target: lock for target, lock in locks.items() if lock}
+        data = plan.lock_document(known, project.requirements, config)
+        state = llb.scratch().file(
+            llb.mkfile(f"/{plan.LOCK_FILE}", data),
+            metadata=llb.Metadata(name=f"[lock] write {plan.LOCK_FILE}"),
+        )
+        return Result(ref=self._start_solve(state, builds[0].images.platform).result())
 
     def _read_config(self) -> bytes:
         name = self._options.filename
@@ -170,10 +194,11 @@ class Build:
         base = resolved_base(images, first.base, self._options.filename)
         around = self._surroundings(first, images, base, ignore)
         platform = images.platform
+        target = plan.target(config.python_minor, platform.architecture, platform.variant)
         locking = Locking(
             bridge=self._bridge,
             project=project,
-            target=plan.target(config.python_minor, platform.architecture, platform.variant),
+            target=target,
             around=around,
             planner=planner,
             solve=solve,
@@ -182,6 +207,7 @@ class Build:
             images=images,
             base=base,
             around=around,
+            target=target,
             project=locking.start(),
             planner=planner,
             describe=partial(describe_project, config, self._files.read),
@@ -193,8 +219,8 @@ class Build:
         planned = started.planner(self._described(started))
         ref = self._start_solve(convert(planned, started.around), platform)
         labels = dict(self._options.labels)
-        config = image_config(started.base.config, planned.image, platform, labels)
-        return _Solved(ref=ref, config=config, base_config=started.base.config)
+        image = image_config(started.base.config, planned.image, platform, labels)
+        return _Solved(ref=ref, config=image, base_config=started.base.config)
 
     def _described(self, started: _Started) -> plan.Project:
         """Return the project with its schema, run for it where its source does not tell."""
@@ -287,5 +313,5 @@ def _refuse_unsupported(options: Options) -> None:
         raise FrontendError(
             f"the build context {options.context} is remote: only a local folder is supported"
         )
-    if options.target:
-        raise FrontendError(f"there is no target {options.target!r}: cog.yaml has a single one")
+    if options.target and options.target != TARGET_LOCK:
+        raise FrontendError(f"there is no target {options.target!r}: {TARGET_LOCK} is the only one")

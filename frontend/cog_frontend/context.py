@@ -28,7 +28,7 @@ _IS_A_FOLDER = "is a directory"
 IGNORE_FILE = ".dockerignore"
 
 # What planning reads from most projects: asked for before the config is known.
-LIKELY_FILES = (IGNORE_FILE, "*.py", "requirements*.txt")
+LIKELY_FILES = (IGNORE_FILE, "*.py", "requirements*.txt", "pylock*.toml")
 
 
 def definition(options: Options) -> llb.Definition:

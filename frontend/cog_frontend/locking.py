@@ -39,7 +39,12 @@ class Locking:
     solve: Solve
 
     def start(self) -> Pending[plan.Project]:
-        """Return the project with its lock; daemons are asked to resolve at once."""
+        """Return the project with its lock; the daemon is asked to resolve at once."""
+        found = self.project.lock_file
+        if found and not found.is_uv:
+            lock = plan.read_lock(found.data, self.target, file=found.path, pins=self._pins)
+            known = replace(self.project, lock=lock)
+            return Pending(lambda: known)
         first = self.planner(self.project)
         if not first.stage(plan.LOCK):
             return Pending(lambda: self.project)
@@ -59,11 +64,14 @@ class Locking:
             project = replace(project, system_first=True)
             data = self._read(self.planner(project)).result()
         assert data is not None  # the step fails where it has no answer
-        assert project.requirements is not None
-        pins = dict(project.requirements.pins)
         # uv wrote its paths relative to the project folder, wherever the lock is kept.
-        lock = plan.read_lock(data, self.target, file=posixpath.basename(layout.LOCK), pins=pins)
+        name = posixpath.basename(layout.LOCK)
+        lock = plan.read_lock(data, self.target, file=name, pins=self._pins)
         return replace(project, lock=lock)
+
+    @property
+    def _pins(self) -> dict[str, tuple[str, ...]]:
+        return dict(self.project.requirements.pins) if self.project.requirements else {}
 
     def _read(self, planned: plan.Plan) -> Pending[bytes | None]:
         solving = self.solve(convert_layer(planned, self.around, plan.LOCK), run=False)

@@ -34,18 +34,25 @@ _Handlers = dict[Mode, Predictor | Undetermined | None]
 
 
 def read_project(
-    config: Config, config_file: tuple[str, bytes], read: Read, *, known: Sequence[Problem] = ()
+    config: Config,
+    config_file: tuple[str, bytes],
+    read: Read,
+    *,
+    known: Sequence[Problem] = (),
+    relock: bool = False,
 ) -> plan.Project:
     """Return the facts of a project; ``read`` gives the content of a file of it, or None.
 
-    ``known`` are problems found before. Raises ``ProjectError`` with those and the problems of
-    every file at once.
+    ``known`` are problems found before; ``relock``: whatever lock file there is, a new one is
+    wanted. Raises ``ProjectError`` with all problems of every file at once.
     """
-    reader = _Reader(config, config_file[0], read)
+    reader = _Reader(config, config_file[0], read, relock=relock)
     reader.problems += known
     schema = reader.attempt(reader.schema, _Schema())
     requirements = reader.attempt(reader.requirements, None)
     stack = reader.stack(requirements)
+    wanted = stack.applied(requirements)
+    lock_file = reader.attempt(lambda: reader.lock_file(wanted), None)
     reader.sdk()
     if reader.problems:
         raise ProjectError(reader.problems)
@@ -54,7 +61,8 @@ def read_project(
         schema=schema.document,
         concurrency=schema.concurrency,
         describe=schema.describe,
-        requirements=stack.applied(requirements),
+        requirements=wanted,
+        lock_file=lock_file,
         stack=stack,
         warnings=tuple(reader.warnings),
     )
@@ -68,7 +76,7 @@ def describe_project(
     ``described`` is what the SDK wrote of the handlers in ``project.describe``. Raises
     ``ProjectError`` where the code is not a handler that can be served.
     """
-    reader = _Reader(config, project.config_file[0], read)
+    reader = _Reader(config, project.config_file[0], read, relock=False)
     descriptions = json.loads(described)
     schema = reader.attempt(lambda: reader.completed(descriptions), _Schema())
     if reader.problems:
@@ -79,10 +87,11 @@ def describe_project(
 
 
 class _Reader:
-    def __init__(self, config: Config, filename: str, read: Read) -> None:
+    def __init__(self, config: Config, filename: str, read: Read, *, relock: bool) -> None:
         self._config = config
         self._filename = filename
         self._read = read
+        self._relock = relock
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
 
@@ -203,6 +212,12 @@ class _Reader:
         self.problems += chosen.problems
         self.warnings += chosen.warnings
         return chosen
+
+    def lock_file(self, requirements: plan.Requirements | None) -> plan.LockFile | None:
+        """Find the lock file that says which packages are installed."""
+        if self._relock:
+            return None
+        return plan.find_lock(self._config, requirements, self._read, filename=self._filename)
 
     def sdk(self) -> None:
         """Say that a release of Cog's SDK is not what the image gets."""

@@ -116,7 +116,7 @@ class FakeDocker:
         return OK
 
     def _build(self, argv: tuple[str, ...]) -> int:
-        if self.build_status == 0:
+        if self.build_status == 0 and "--metadata-file" in argv:
             metadata = Path(argv[argv.index("--metadata-file") + 1])
             if self.digest:
                 metadata.write_text(json.dumps({"containerimage.digest": self.digest}))

@@ -177,3 +177,30 @@ def test_a_builder_that_tells_no_digest(tmp_path: Path, text: str | None) -> Non
     if text is not None:
         path.write_text(text)
     assert read_digest(path) is None
+
+
+LOCKED = CONFIG + "  python_requirements: requirements.txt\n"
+
+
+def test_a_lock_is_written_next_to_the_config_whatever_lock_there_is(world: World) -> None:
+    world.write("cog.yaml", LOCKED)
+    world.write("requirements.txt", "six\n")
+    world.write("pylock.toml", 'lock-version = "1.0"\n')
+    assert world.cog("build") == 1
+    assert "pylock.toml: the lock file is stale: six is not in it" in world.stderr
+    options = "--platform linux/amd64 --platform linux/arm64 --secret id=netrc,src=n"
+    assert world.cog("lock", *options.split()) == 0
+    call = buildx(world)
+    assert f"--target lock --output type=local,dest={world.folder} " in call
+    assert "--platform linux/amd64,linux/arm64" in call
+    assert "--secret id=netrc,src=n" in call
+    assert "--load" not in call
+    assert world.stderr.endswith(f"wrote {world.folder}/pylock.toml\n")
+
+
+def test_a_lock_that_cannot_be_made_is_a_failure(world: World) -> None:
+    world.write("cog.yaml", LOCKED)
+    world.write("requirements.txt", "six\n")
+    world.docker.build_status = 1
+    assert world.cog("lock") == 1
+    assert world.stderr == "error: the build failed; the reason is above\n"

@@ -15,7 +15,9 @@ TORCH = ("torch", "torchvision", "torchaudio", "triton")
 
 
 def package(name: str, size: int = 1000, *, is_source: bool = False) -> Package:
-    return Package(name=name, version="1", entry=name, size=size, is_source=is_source)
+    return Package(
+        name=name, version="1", kind="wheels", sources=("{}",), size=size, is_source=is_source
+    )
 
 
 def groups(*packages: Package) -> dict[str, list[str]]:

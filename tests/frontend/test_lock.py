@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cog_frontend.errors import ProjectError
-from cog_frontend.plan.lock import Lock, lock_text, read_lock, toml_value
+from cog_frontend.plan.groups import LARGE
+from cog_frontend.plan.lock import Lock, lock_entry, lock_text, read_lock, toml_value
 from cog_frontend.plan.wheel import Target, fits, target
 
 AMD = target("3.12", "amd64")
@@ -43,7 +44,7 @@ def test_a_package_keeps_the_wheels_that_fit_and_nothing_for_people() -> None:
     (package,) = read(NUMPY).packages
     assert (package.name, package.version, package.size) == ("numpy", "2.2.1", 16)
     assert not package.is_source
-    assert tomllib.loads(package.entry)["packages"] == [
+    assert tomllib.loads(lock_entry([package]))["packages"] == [
         {
             "name": "numpy",
             "version": "2.2.1",
@@ -61,7 +62,7 @@ def test_a_package_keeps_the_wheels_that_fit_and_nothing_for_people() -> None:
 def test_without_a_wheel_for_the_machine_it_is_built() -> None:
     (package,) = read(NUMPY, ARM).packages
     assert package.is_source
-    assert "sdist = " in package.entry
+    assert package.kind == "sdist"
 
 
 def test_what_is_for_another_system_is_left_out() -> None:
@@ -73,13 +74,25 @@ def test_files_of_the_project_are_named_from_its_root() -> None:
     text = '[[packages]]\nname = "six"\narchive = { path = "../w/six.zip", size = 3 }\n'
     (package,) = read(text).packages
     assert package.files == ("w/six.zip",)
-    assert 'path = "w/six.zip"' in package.entry
+    assert 'path = "w/six.zip"' in package.sources[0]
     assert package.is_source
 
 
 def test_a_wheel_as_an_archive_is_not_built() -> None:
     text = '[[packages]]\nname = "x"\narchive = { url = "https://h/x-1-py3-none-any.whl?a=1" }\n'
     assert not read(text).packages[0].is_source
+
+
+def test_a_wheel_of_unknown_size_counts_as_large_if_it_is_for_one_machine() -> None:
+    sizes = [
+        read(
+            f'[[packages]]\nname = "x"\nwheels = [{{ url = "https://h/x-1-py3-none-{tag}.whl" }}]\n'
+        )
+        .packages[0]
+        .size
+        for tag in ("any", "manylinux_2_28_x86_64")
+    ]
+    assert sizes == [0, LARGE]
 
 
 def test_a_repository_is_built_and_the_project_itself_is_not_installed() -> None:
@@ -89,7 +102,7 @@ def test_a_repository_is_built_and_the_project_itself_is_not_installed() -> None
     )
     (package,) = read(text).packages
     assert package.is_source
-    assert 'commit-id = "c0"' in package.entry
+    assert 'commit-id = "c0"' in package.sources[0]
 
 
 @pytest.mark.parametrize(

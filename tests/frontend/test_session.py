@@ -182,7 +182,7 @@ def test_a_named_context_replaces_an_image() -> None:
     ("options", "expected"),
     [
         ({"context": "https://example.com/x.git"}, "only a local folder is supported"),
-        ({"target": "lock"}, "there is no target 'lock'"),
+        ({"target": "locks"}, "there is no target 'locks': lock is the only one"),
         ({"force-network-mode": "mesh"}, "option force-network-mode=mesh must be none"),
         ({"platform": "linux"}, "option platform=linux: platform is not os/architecture"),
         ({"cache-imports": "{"}, "option cache-imports is not a list of caches"),

@@ -6,6 +6,7 @@ from cog_frontend.plan.compile import BEFORE_PACKAGES, Project, effective_config
 from cog_frontend.plan.compiling import compiling_code
 from cog_frontend.plan.described import DESCRIBED, DESCRIBED_FILE
 from cog_frontend.plan.lock import Lock, read_lock
+from cog_frontend.plan.locked import LOCK_FILE, LockFile, find_lock, lock_document
 from cog_frontend.plan.model import Plan
 from cog_frontend.plan.packages import LOCK
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
@@ -19,8 +20,10 @@ __all__ = [
     "DESCRIBED",
     "DESCRIBED_FILE",
     "LOCK",
+    "LOCK_FILE",
     "Facts",
     "Lock",
+    "LockFile",
     "Plan",
     "Project",
     "Requirements",
@@ -30,8 +33,10 @@ __all__ = [
     "choose_stack",
     "compiling_code",
     "effective_config",
+    "find_lock",
     "from_packages",
     "listing",
+    "lock_document",
     "make_plan",
     "plan_json",
     "read_lock",

@@ -9,6 +9,7 @@ from cog_frontend.config import Config
 from cog_frontend.errors import Problem, Span
 from cog_frontend.plan import (
     commands,
+    credentials,
     cuda,
     described,
     layout,
@@ -20,6 +21,7 @@ from cog_frontend.plan import (
 )
 from cog_frontend.plan.base import base_decisions, choose_base, python_span
 from cog_frontend.plan.lock import Lock
+from cog_frontend.plan.locked import LockFile
 from cog_frontend.plan.model import (
     Base,
     Copy,
@@ -42,11 +44,11 @@ class Project:
 
     ``schema`` is the OpenAPI document of the predictor (compact JSON; empty: no predictor),
     ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config,
-    ``stack`` what was chosen of CUDA and compilers. ``lock`` says which packages the requirements
-    mean, once that is known; ``system_first``: it is worked out where the system packages are.
-    ``warnings`` are for the user and stop nothing. ``certificates`` are PEM, of authorities to
-    trust. ``describe`` are handlers whose inputs only the running code knows: mode, reference and
-    lines of the config.
+    ``stack`` what was chosen of CUDA and compilers. ``lock_file`` is the one the project brings.
+    ``lock`` says which packages one platform gets, once that is known; ``system_first``: it is
+    worked out where the system packages are. ``warnings`` are for the user and stop nothing.
+    ``certificates`` are PEM, of authorities to trust. ``describe`` are handlers whose inputs only
+    the running code knows: mode, reference and lines of the config.
     """
 
     config_file: tuple[str, bytes]
@@ -54,6 +56,7 @@ class Project:
     concurrency: int | None = None
     requirements: Requirements | None = None
     stack: Stack = field(default_factory=Stack)
+    lock_file: LockFile | None = None
     lock: Lock | None = None
     system_first: bool = False
     warnings: tuple[Problem, ...] = ()
@@ -70,19 +73,21 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     base = trust.trusting(choose_base(config), project.certificates)
     env = _user_env(config)
     stack = project.stack
-    layers = [
+    before = [
         python.venv_layer(base, python_span(config)),
         cuda.libraries_layer(stack),
         system.system_layer(config.build.system_packages, env, more=stack.system),
     ]
-    system_name = system.NAME if system.NAME in _names(layers) else ""
-    layers.append(cuda.toolchain_layer(stack, env, system=system_name))
-    layers += _package_layers(config, project, _names(layers))
+    system_name = system.NAME if system.NAME in _names(before) else ""
+    before.append(cuda.toolchain_layer(stack, env, system=system_name))
+    installed = _package_layers(config, project, _names(before))
     copies = commands.copy_layers(config.build.copy)
-    needs = (*_names(layers), *(layer.name for layer in copies))
-    layers += [*copies, commands.run_layer(config.build, env, needs=needs)]
-    # The metadata stands after the source: its cog.yaml wins over another file of that name.
-    layers += [_runtime_layer(config), user.home_layer(config.build.user)]
+    needs = (*_names([*before, *installed]), *(layer.name for layer in copies))
+    run = commands.run_layer(config.build, env, needs=needs)
+    # Where layers are a chain, what changes least comes first: no command needs the runtime. The
+    # metadata stands after the source: its cog.yaml wins over another file of that name.
+    layers = [*before, _runtime_layer(config), *installed, *copies, run]
+    layers.append(user.home_layer(config.build.user))
     layers += [_source_layer(), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
     return Plan(
@@ -108,29 +113,48 @@ def _user_env(config: Config) -> tuple[tuple[str, str], ...]:
     return tuple((variable.name, variable.value) for variable in config.environment)
 
 
-def _package_layers(config: Config, project: Project, before: tuple[str, ...]) -> tuple[Layer, ...]:
+def _package_layers(
+    config: Config, project: Project, before: tuple[str, ...]
+) -> tuple[Layer | None, ...]:
     """The layer with the lock and those of the groups in it."""
-    requirements = project.requirements
-    if requirements is None or requirements.is_empty:
+    requirements, found = project.requirements, project.lock_file
+    if found is None and (requirements is None or requirements.is_empty):
         return ()
     installing = packages.Installing(
-        span=_packages_span(config),
+        span=_packages_span(config, found),
         env=_user_env(config),
-        options=requirements.options,
+        options=(
+            *credentials.index_options(config.build.python_index),
+            *(requirements.options if requirements else ()),
+        ),
+        logins=credentials.logins(config.build.python_index),
         system=system.NAME if system.NAME in before else "",
         compiling=cuda.compiling(project.stack),
         agent=config.build.ssh.text if config.build.ssh else "",
     )
-    lock = packages.lock_layer(requirements, installing, system_first=project.system_first)
+    lock = _lock_layer(project, installing)
     if project.lock is None:
         return (lock,)
     return (*packages.group_layers(project.lock, installing, venv=python.VENV), lock)
 
 
-def _packages_span(config: Config) -> Span:
+def _lock_layer(project: Project, installing: packages.Installing) -> Layer | None:
+    """The layer that works the lock out; None where the project brings it."""
+    requirements, found = project.requirements, project.lock_file
+    if found is not None:
+        return packages.export_layer(found, installing) if found.is_uv else None
+    assert requirements is not None  # or there is nothing to install
+    return packages.lock_layer(requirements, installing, system_first=project.system_first)
+
+
+def _packages_span(config: Config, found: LockFile | None) -> Span | None:
     build = config.build
+    if found and found.span:
+        return found.span
     if build.python_requirements:
         return build.python_requirements.span
+    if not build.python_packages:
+        return None
     first, last = build.python_packages[0], build.python_packages[-1]
     return Span(first.span.start_line, last.span.end_line)
 

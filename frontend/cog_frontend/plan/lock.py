@@ -22,6 +22,8 @@ _SUPPORTED = "1."
 _AGAIN = "make it again with `cog lock`"
 # What says where a package comes from, and so what it is; the rest of an entry is for people.
 _SOURCES = ("vcs", "directory", "archive", "sdist", "wheels")
+# What a wheel for one machine is taken to weigh where nobody says.
+_UNKNOWN = 8 << 20
 _OF_A_FILE = ("name", "url", "path", "size", "hashes", "subdirectory")
 
 Table = Mapping[str, Any]
@@ -31,17 +33,20 @@ Table = Mapping[str, Any]
 class Package:
     """One package of a lock file.
 
-    ``entry`` is its table in a lock file, with nothing in it that does not decide what is
-    installed. ``size`` is that of its largest wheel that fits, in bytes (0: not known).
-    ``is_source``: it has to be built. ``files`` are the files of the project that it comes from.
+    ``kind`` is the key of its sources in a lock file and ``sources`` what it holds, each in TOML
+    and with nothing in it that does not decide what is installed. ``size`` is that of its largest
+    wheel that fits, in bytes, or a guess. ``is_source``: it has to be built. ``files`` are the
+    files of the project that it comes from, ``urls`` the others.
     """
 
     name: str
     version: str
-    entry: str
+    kind: str
+    sources: tuple[str, ...]
     size: int = 0
     is_source: bool = False
     files: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,20 @@ def read_lock(
 
 def lock_text(packages: Iterable[Package]) -> bytes:
     """Return a lock file of ``packages`` and no others, in their order."""
-    return "\n".join([HEADER, *(package.entry for package in packages)]).encode()
+    return "\n".join([HEADER, *(lock_entry([package]) for package in packages)]).encode()
+
+
+def lock_entry(same: Iterable[Package], marker: str = "") -> str:
+    """Return one package's table in a lock file: all the sources that several machines have."""
+    sources: dict[str, dict[str, None]] = {}
+    for package in same:
+        sources.setdefault(package.kind, {}).update(dict.fromkeys(package.sources))
+    head = {"name": package.name, "version": package.version, "marker": marker}
+    lines = ["[[packages]]", *(f"{key} = {toml_value(each)}" for key, each in head.items() if each)]
+    for kind, values in sorted(sources.items()):
+        shown = ", ".join(values)
+        lines.append(f"{kind} = [{shown}]" if kind == "wheels" else f"{kind} = {shown}")
+    return "\n".join([*lines, ""])
 
 
 def toml_value(value: object) -> str:
@@ -121,16 +139,16 @@ class _Reader:
             return None
         kind, value = chosen
         name, version = normalised(str(entry["name"])), str(entry.get("version", ""))
-        head = {"name": name, "version": version} if version else {"name": name}
-        lines = ["[[packages]]", *(f"{key} = {toml_value(each)}" for key, each in head.items())]
         return Package(
             name=name,
             version=version,
-            entry="\n".join([*lines, f"{kind} = {toml_value(value)}"]) + "\n",
-            size=max((int(each.get("size", 0)) for each in _files(value)), default=0),
+            kind=kind,
+            sources=tuple(map(toml_value, _files(value))),
+            size=max(map(_size, _files(value))),
             is_source=kind != "wheels"
             and not any(file_name(each).endswith(".whl") for each in _files(value)),
             files=tuple(str(each["path"]) for each in _files(value) if "path" in each),
+            urls=tuple(str(each["url"]) for each in _files(value) if "url" in each),
         )
 
     def once(self, packages: Iterable[Package]) -> None:
@@ -202,6 +220,13 @@ class _Reader:
 
     def _problem(self, message: str) -> None:
         self.problems.append(Problem(file=self._file, message=message, hint=_AGAIN))
+
+
+def _size(file: Table) -> int:
+    """The bytes of a file; indexes in HTML name none, and most heavy wheels are for one machine."""
+    size: int = file.get("size", 0)
+    name = file_name(file)
+    return size or (0 if not name.endswith(".whl") or name.endswith("-any.whl") else _UNKNOWN)
 
 
 def _files(value: Table | list[Table]) -> list[Table]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cog_frontend.errors import Span
-from cog_frontend.plan import layout, uv
+from cog_frontend.plan import credentials, layout, uv
+from cog_frontend.plan.credentials import LOGIN, Login
 from cog_frontend.plan.cuda import TOOLCHAIN, Compiling
 from cog_frontend.plan.groups import SOURCE, Group, group
 from cog_frontend.plan.lock import Lock, lock_text
-from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Secret, Ssh
+from cog_frontend.plan.locked import PROJECT_FILE, UV_LOCK, LockFile
+from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Ssh
 from cog_frontend.plan.requirements import OWN_PACKAGES, PACKAGES_FILE, Requirements
 
 LOCK = "lock"
@@ -25,15 +27,16 @@ class Installing:
     ``span`` are the lines of cog.yaml that want them, ``env`` the user's environment, ``options``
     those of uv that stand for options in the requirement files, ``system`` the layer of system
     packages (empty: there is none); ``compiling``: some are compiled with nvcc; ``agent`` is the id
-    of the SSH agent for packages from git (empty: none).
+    of the SSH agent for packages from git (empty: none); ``logins`` are the credentials of indexes.
     """
 
-    span: Span
+    span: Span | None
     env: Env = ()
     options: tuple[str, ...] = ()
     system: str = ""
     compiling: Compiling | None = None
     agent: str = ""
+    logins: tuple[Login, ...] = ()
 
 
 # What of the user's environment has a part in fetching and unpacking a wheel.
@@ -46,22 +49,25 @@ _LOCK_FILE = "pylock.toml"
 _TITLE_PACKAGES = 5
 
 # uv's answer goes to a file; what it says on the way is seen by the user.
-_RESOLVE = """\
-set -e
+_RESOLVE = f"""\
+{LOGIN}set -e
 made=$1; shift
-mkdir -p "${made%/*}"
+mkdir -p "${{made%/*}}"
 "$@" > "$made"
 """
-# The same where system packages may have to be there first: no answer is an answer too.
-_TRY = """\
-made=$1; shift
-mkdir -p "${made%/*}" && "$@" > "$made" && exit
+# The same where system packages may have to be there first: no answer is an answer too. uv ends
+# with 1 when packages cannot be built or do not go together, with 2 for a network that fails.
+_TRY = f"""\
+{LOGIN}made=$1; shift
+mkdir -p "${{made%/*}}" && "$@" > "$made" && exit
+code=$?
+test $code = 1 || exit $code
 rm -f "$made"
 echo "cogkit: once more, with the system packages" >&2
 """
 # uv leaves its lock file, which every group would bring.
 _INSTALL = f"""\
-set -e
+{LOGIN}set -e
 "$@"
 rm -f {layout.BUILD_MADE}{layout.VENV}/.lock
 """
@@ -84,24 +90,52 @@ def lock_layer(
         *(*installing.options, "--", requirements.files[0].path),
     )
     is_first_try = bool(installing.system) and not system_first
-    made = f"{layout.BUILD_MADE}{layout.LOCK}"
-    resolve = Exec(
-        args=("/bin/sh", "-c", _TRY if is_first_try else _RESOLVE, "lock", made, *command),
+    resolve = _answer(
+        _TRY if is_first_try else _RESOLVE,
+        command,
         title=f"[lock] uv pip compile {_shown(requirements)}",
-        span=installing.span,
-        cwd=layout.BUILD_REQUIREMENTS,
-        mounts=_mounts(
-            Files(
-                target=layout.BUILD_REQUIREMENTS,
-                files=tuple(files),
-                project=requirements.artifacts,
-            ),
-            agent=installing.agent,
+        installing=installing,
+        files=Files(
+            target=layout.BUILD_REQUIREMENTS, files=tuple(files), project=requirements.artifacts
         ),
-        env=_environment(installing),
     )
     needs = (installing.system,) if system_first and installing.system else ()
     return Layer(name=LOCK, steps=(resolve,), needs=needs, made=layout.BUILD_MADE)
+
+
+def export_layer(found: LockFile, installing: Installing) -> Layer:
+    """The layer that turns a uv.lock into the lock file; uv refuses one that is stale."""
+    command = (
+        *(layout.BUILD_UV, "export", "--format", "pylock.toml", "--locked", "--quiet"),
+        *("--python", "python3", "--no-emit-project", "--no-default-groups", "--no-header"),
+    )
+    files = (
+        File(path=UV_LOCK, data=found.data),
+        File(path=PROJECT_FILE, data=found.project),
+    )
+    export = _answer(
+        _RESOLVE,
+        command,
+        title=f"[lock] uv export {found.path}",
+        installing=installing,
+        files=Files(target=layout.BUILD_REQUIREMENTS, files=files),
+    )
+    return Layer(name=LOCK, steps=(export,), made=layout.BUILD_MADE)
+
+
+def _answer(
+    script: str, command: tuple[str, ...], *, title: str, installing: Installing, files: Files
+) -> Exec:
+    """A command of uv whose answer is the lock file of the image."""
+    made = f"{layout.BUILD_MADE}{layout.LOCK}"
+    return Exec(
+        args=("/bin/sh", "-c", script, "lock", made, *command),
+        title=title,
+        span=installing.span,
+        cwd=layout.BUILD_REQUIREMENTS,
+        mounts=_mounts(installing, files),
+        env=_environment(installing),
+    )
 
 
 def group_layers(lock: Lock, installing: Installing, *, venv: str) -> tuple[Layer, ...]:
@@ -119,7 +153,7 @@ def group_layers(lock: Lock, installing: Installing, *, venv: str) -> tuple[Laye
                 needs += tuple(layer.name for layer in layers)
             layers.append(_compiled(_layer(each, installing, needs), installing.compiling))
         else:
-            layers.append(_layer(each, _fetching(installing), needs))
+            layers.append(_layer(each, _fetching(each, installing), needs))
     return tuple(layers)
 
 
@@ -144,13 +178,15 @@ def _compiled(layer: Layer, how: Compiling | None) -> Layer:
     return replace(layer, steps=(step,), needs=(*layer.needs, TOOLCHAIN))
 
 
-def _fetching(installing: Installing) -> Installing:
+def _fetching(of: Group, installing: Installing) -> Installing:
     """What has a part in installing wheels by their URLs: little, so few edits do it again."""
+    urls = [url for package in of.packages for url in package.urls]
     return replace(
         installing,
         agent="",
         env=tuple(pair for pair in installing.env if pair[0].upper().startswith(_FETCHING)),
         options=tuple(option for option in installing.options if "insecure-host" in option),
+        logins=credentials.logins_for(urls, installing.logins),
     )
 
 
@@ -167,13 +203,13 @@ def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
         path=(layout.VENV_BIN,),
         cwd=layout.BUILD_REQUIREMENTS,
         mounts=_mounts(
+            installing,
             Files(
                 target=layout.BUILD_REQUIREMENTS,
                 files=(File(path=_LOCK_FILE, data=lock_text(of.packages)),),
                 project=tuple(sorted({path for each in of.packages for path in each.files})),
             ),
             builds=of.name == SOURCE,
-            agent=installing.agent,
         ),
         env=_environment(installing),
     )
@@ -183,10 +219,14 @@ def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
 def _environment(installing: Installing) -> Env:
     """What uv runs with. A host that git meets first is trusted: nobody is there to be asked."""
     ssh = ("GIT_SSH_COMMAND", "ssh -o StrictHostKeyChecking=accept-new")
-    return (*((ssh,) if installing.agent else ()), *uv.environment(installing.env))
+    return (
+        *((ssh,) if installing.agent else ()),
+        *credentials.variables(installing.logins),
+        *uv.environment(installing.env),
+    )
 
 
-def _mounts(files: Files, *, builds: bool = False, agent: str = "") -> tuple[Mount, ...]:
+def _mounts(installing: Installing, files: Files, *, builds: bool = False) -> tuple[Mount, ...]:
     """uv, its input, its cache: what is built on one base image may not run on another."""
     return (
         Bind(target=layout.BUILD_UV, path=layout.TOOLBOX_UV),
@@ -196,8 +236,8 @@ def _mounts(files: Files, *, builds: bool = False, agent: str = "") -> tuple[Mou
             id="cogkit/uv-builds" if builds else "cogkit/uv",
             per_base=builds,
         ),
-        Secret(target=layout.BUILD_NETRC, id="netrc", optional=True),
-        *((Ssh(id=agent),) if agent else ()),
+        *credentials.mounts(installing.logins),
+        *((Ssh(id=installing.agent),) if installing.agent else ()),
     )
 
 

@@ -41,7 +41,8 @@ class Requirements:
     ``artifacts`` are wheels and source archives of the project that lines name by path;
     ``options`` are arguments of uv that stand for options in the files; ``warnings`` tell what was
     taken out; ``git`` says where a line needs the program git; ``pins`` are the files (sha256) that
-    lines with hashes allow, by package; ``is_empty``: nothing is to be installed.
+    lines with hashes allow, by package; ``constraints`` the files that ask for nothing;
+    ``is_empty``: nothing is to be installed.
     """
 
     files: tuple[RequirementFile, ...]
@@ -50,6 +51,7 @@ class Requirements:
     warnings: tuple[Problem, ...] = ()
     git: tuple[Problem, ...] = ()
     pins: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    constraints: frozenset[str] = frozenset()
     is_empty: bool = False
 
 
@@ -101,6 +103,7 @@ class _Reader:
         self._git: list[Problem] = []
         self._pins: dict[str, tuple[str, ...]] = {}
         self._problems: list[Problem] = []
+        self._constraints: set[str] = set()
         self._installs = False
 
     def first(self, path: str) -> None:
@@ -131,6 +134,7 @@ class _Reader:
             options=tuple(self._options),
             warnings=tuple(self._warnings),
             git=tuple(self._git),
+            constraints=frozenset(self._constraints),
             pins=tuple(sorted(self._pins.items())),
             is_empty=not self._installs,
         )
@@ -156,6 +160,8 @@ class _Reader:
     def _file(self, include: _Include, data: bytes) -> None:
         """Keep a file as uv shall see it: every line stays at its number."""
         path = include.path
+        if include.constraint:
+            self._constraints.add(path)
         try:
             text = lines.decode(data)
         except UnicodeDecodeError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from cog_frontend.plan import layout
-
 Env = tuple[tuple[str, str], ...]
 
 CACHE = "/root/.cache/uv"
@@ -15,7 +13,6 @@ _SETTINGS = (
     ("UV_PYTHON_DOWNLOADS", "never"),
     ("UV_PREVIEW_FEATURES", "pylock"),
     ("PYC_INVALIDATION_MODE", "CHECKED_HASH"),
-    ("NETRC", layout.BUILD_NETRC),
 )
 # What pip reads from the environment, under uv's names: Cog installs with pip.
 _PIP_NAMES = {
