@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import KINDS, Workplace
-from integration.frontend_images import run_docker
+from integration.frontend_images import ROOT, run_docker
 from integration.index import Index, noise, sdist, serving, wheel
 from integration.layers import Pushed, commands_run, push
 
@@ -184,6 +184,19 @@ print("|".join(names))
     count = "find /opt -name '*.pyc' -newer /now | wc -l"
     ask = f"touch /now && python -c 'import scipy.linalg, torch, space.heavy' && {count}"
     assert in_image(yard, yard.first, "sh", "-c", ask) == "0"
+
+
+def test_a_small_model_adds_little_to_its_base(one_place: Workplace) -> None:
+    base = one_place.scratch("base")
+    base.mkdir()
+    (base / "Dockerfile").write_text("FROM python:3.12-slim\n")
+    tag = f"cogkit-test-base-{os.getpid()}"
+    run_docker(one_place.engine, "buildx", "build", "--quiet", "--tag", tag, str(base))
+    below = push(one_place.engine, tag, "cogkit-test/base")
+    run_docker(one_place.engine, "image", "rm", tag)
+    hello = one_place.image(one_place.copy(ROOT / "examples/hello"))
+    image = push(one_place.engine, hello, "cogkit-test/hello")
+    assert image.bytes_beyond(below) < 25_000_000
 
 
 def test_no_byte_is_in_two_layers(yard: Yard) -> None:

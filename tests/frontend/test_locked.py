@@ -61,7 +61,7 @@ def test_a_locked_project_resolves_nothing_and_installs_the_same() -> None:
 def test_a_stale_lock_stops_the_build(change: dict[str, bytes], why: str) -> None:
     lock = locked(PROJECT, runner=resolver(SIX))
     bridge = frontend({**PROJECT, "pylock.toml": lock, **change})
-    assert message(bridge) == f"pylock.toml: the lock file is stale: {why} (run `cog lock`)"
+    assert message(bridge) == f"pylock.toml:11:1: the lock file is stale: {why} (run `cog lock`)"
     again = locked({**PROJECT, "pylock.toml": lock, **change}, runner=resolver(SIX))
     assert frontend({**PROJECT, "pylock.toml": again, **change}).result.ref.id
 
@@ -80,8 +80,8 @@ def test_a_lock_of_another_tool_is_compared_with_the_requirements() -> None:
     lines = message(bridge).splitlines()
     assert lines == [
         "2 problems",
-        "pylock.toml: the lock file is stale: idna is not in it (run `cog lock`)",
-        "pylock.toml: the lock file is stale: six==1.16 is not in it (run `cog lock`)",
+        "pylock.toml:1:1: the lock file is stale: idna is not in it (run `cog lock`)",
+        "pylock.toml:1:1: the lock file is stale: six==1.16 is not in it (run `cog lock`)",
     ]
 
 

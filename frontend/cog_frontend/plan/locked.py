@@ -149,11 +149,23 @@ def _check(found: LockFile, requirements: Requirements, config: Config) -> None:
     else:
         return
     if stale:
-        problems = [
-            Problem(file=found.path, message=f"the lock file is stale: {each}", hint=_AGAIN)
+        span = _line_of("requirements", found.data)
+        raise ProjectError(
+            Problem(
+                file=found.path, message=f"the lock file is stale: {each}", hint=_AGAIN, span=span
+            )
             for each in stale
-        ]
-        raise ProjectError(problems)
+        )
+
+
+def _line_of(key: str, data: bytes) -> Span:
+    """Where a key of the last table stands; the first line where it does not."""
+    numbers = [
+        number
+        for number, line in enumerate(data.splitlines(), 1)
+        if line.startswith(f"{key} = ".encode())
+    ]
+    return Span(numbers[-1], numbers[-1]) if numbers else Span(1, 1)
 
 
 def _unmet(
