@@ -11,15 +11,15 @@ from cog.server.store import MemoryStore, Page, Record
 class SlowStore(MemoryStore):
     """A `MemoryStore` whose every answer takes a turn of the loop on its way there and back."""
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, replacing: Record | None = None) -> Record | None:
         await asyncio.sleep(0)
-        known = await super().add(record)
+        known = await super().add(record, replacing)
         await asyncio.sleep(0)
         return known
 
-    async def remove(self, record_id: str) -> None:
+    async def remove(self, record: Record) -> None:
         await asyncio.sleep(0)
-        await super().remove(record_id)
+        await super().remove(record)
         await asyncio.sleep(0)
 
     async def find(self, record_id: str) -> Record | None:

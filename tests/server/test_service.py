@@ -1027,3 +1027,34 @@ def test_whoever_joins_what_is_then_refused_does_not_wait_for_ever(tmp_path: Pat
         assert await service.find("b") is None
 
     serve(steps, tmp_path, capacity=0, store=SlowStore(Keep(), lambda: 0.0))
+
+
+def test_at_debug_level_each_end_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        await take(service, ask("a"))
+        workers.link.ends("a")
+
+    with caplog.at_level(logging.DEBUG, "cog"):
+        serve(steps, tmp_path)
+    (ended,) = [
+        record for record in caplog.records if record.getMessage() == "Prediction a succeeded"
+    ]
+    found = vars(ended)
+    assert (found["prediction_id"], found["status"]) == ("a", "succeeded")
+    assert found["seconds"] >= 0
+
+
+def test_a_refused_request_does_not_take_away_what_had_ended_under_its_id(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        ended = await take(service, ask("a"))
+        workers.link.ends("a", "once")
+        await take(service, ask("b"))
+        with pytest.raises(AtCapacity):
+            await service.submit(ask("a"))
+        found = await service.find("a")
+        assert found is not None
+        assert found.document() == ended.document()
+
+    serve(steps, tmp_path, capacity=0)

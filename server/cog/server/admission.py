@@ -77,8 +77,16 @@ class Admission:
             return known
         # Asked for again by its id: that of one that has ended is free.
         if known.ended:
-            await store.remove(known.id)
-            known = await store.add(live.record)
+            replaced, known = known, await store.add(live.record, replacing=known)
+            live.replaced = replaced if known is None else None
         if known is not None:
             raise IdInUse(f"a prediction with the id {live.id!r} has not ended yet")
         return None
+
+    async def give_back(self, live: Live) -> None:
+        """Undo `claim`: the prediction was not taken; what it was to replace is known again."""
+        store, before = self._around.store, live.replaced
+        if before is not None and await store.add(before, replacing=live.record) is None:
+            store.end(before, lambda: None)
+        else:
+            await store.remove(live.record)

@@ -76,5 +76,6 @@ class Dispatch:
 
 
 def _not_started(live: Live, error: Exception) -> Result:
-    _log.error("Cannot start prediction %s", live.id, exc_info=error)
+    about = {"prediction_id": live.id}
+    _log.error("Cannot start prediction %s", live.id, exc_info=error, extra=about)
     return failed(f"The prediction cannot be started: {type(error).__name__}")

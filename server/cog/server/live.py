@@ -98,6 +98,7 @@ class Live:
     outputs: Outputs
     place: Callable[[str], Place | None]
     feed: Feed
+    replaced: Record | None = None  # of one that ended, whose id it has taken
     arrival: asyncio.Task[None] | None = None  # while its input files are fetched
     result: Result | None = None  # what its worker said, until the pool lets it end
     trace: Trace | None = None
@@ -133,12 +134,16 @@ class Live:
     def close(self) -> Record:
         """Return the record of its end; raises what `encode_json` raises."""
         self._document = encode_json(self.prediction.snapshot())
-        completed = Completed(self.prediction.status.value)
-        return self.record._replace(
-            status=self.prediction.status.value,
-            document=self._document,
-            events=(*self.feed.kept(), completed),
-            dropped=self.feed.dropped,
+        status, record, feed = self.prediction.status.value, self.record, self.feed
+        return Record(
+            record.id,
+            record.created_at,
+            record.key,
+            record.fingerprint,
+            status,
+            self._document,
+            (*feed.kept(), Completed(status)),
+            feed.dropped,
         )
 
     def refuse(self, why: str, now: datetime) -> None:

@@ -18,6 +18,9 @@ LOGGER = "cog"
 MODEL_LOGGER = "cog.model"
 """What user code prints: records carry the attributes ``prediction_id`` and ``stream``."""
 
+FIELDS = ("prediction_id", "worker", "status", "stream", "seconds")
+"""Attributes of records, given as ``extra``, that become fields of a JSON line."""
+
 LOG_LIMIT = 16 * 1024 * 1024
 """Characters of log kept per prediction and for setup; the end is kept, where errors are."""
 
@@ -95,8 +98,7 @@ class ModelLog:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    names = ("prediction_id", "stream")
-    found = {name: getattr(record, name, None) for name in names}
+    found = {name: getattr(record, name, None) for name in FIELDS}
     return {name: value for name, value in found.items() if value is not None}
 
 

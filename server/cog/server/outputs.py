@@ -79,7 +79,8 @@ class Outputs:
                 self.error = str(error)
             except Exception as error:
                 # Whatever it is, an accepted prediction has to end.
-                _log.exception("Cannot send the output of prediction %s", self._id)
+                about = {"prediction_id": self._id}
+                _log.exception("Cannot send the output of prediction %s", self._id, extra=about)
                 self.error = f"The output cannot be sent: {type(error).__name__}"
             else:
                 one.then(shown)

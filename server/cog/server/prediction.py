@@ -42,8 +42,9 @@ class IllegalTransition(Exception):
 class Result:
     """How a prediction ended: ``status`` is one without a way out in `TRANSITIONS`.
 
-    ``output`` is None where the handler yields: its items came before. ``error`` is empty unless
-    failed. ``metrics`` None: those recorded so far. ``predict_time`` is in seconds.
+    ``output`` is as it came over the wire, None where the handler yields: its items came before.
+    ``error`` is empty unless failed. ``metrics`` None: those recorded so far. ``predict_time`` is
+    in seconds.
     """
 
     status: Status
@@ -71,6 +72,7 @@ class Prediction:
         "id",
         "input",
         "items",
+        "output",
         "status",
     )
 
@@ -80,6 +82,7 @@ class Prediction:
         self.id = prediction_id
         self.input = given
         self.items: list[object] = []  # what a handler has yielded, as clients see it
+        self.output: object = None  # what it has returned, as clients see it
         self.status = Status.STARTING
         self._created_at = created_at
         self._started_at: datetime | None = None
@@ -138,7 +141,7 @@ class Prediction:
         if self.items or (result is not None and result.is_iterator):
             view["output"] = self.items
         elif result is not None and self.status is Status.SUCCEEDED:
-            view["output"] = result.output
+            view["output"] = self.output
         if result is not None and self.status is Status.FAILED:
             view["error"] = result.error
         view["logs"] = str(self._logs)

@@ -139,7 +139,7 @@ class Service(Owner, Overseer):
                 actions = self._enqueue(live)
             except (PoolError, NotReady) as error:
                 live.refuse(str(error), self._around.now())
-                await self._around.store.remove(live.id)
+                await self._admission.give_back(live)
                 raise
         finally:
             del self._arriving[live.record]
@@ -252,7 +252,8 @@ class Service(Owner, Overseer):
 
     def worker_ready(self, worker: str, ready: wire.Ready) -> None:
         """See `Owner`."""
-        _log.info("%s is ready, %d predictions at once", worker, ready.concurrency)
+        about = {"worker": worker}
+        _log.info("%s is ready, %d predictions at once", worker, ready.concurrency, extra=about)
         self._dispatch.knows(ready)
         self._perform(self._pool.worker_up(worker, ready.concurrency))
 
@@ -277,7 +278,7 @@ class Service(Owner, Overseer):
             why = "The server shut down before the prediction ended"
         else:
             why = f"Worker crashed: it {end.how}"
-            _log.error("%s %s", worker, end.how)
+            _log.error("%s %s", worker, end.how, extra={"worker": worker})
             self.tally.restarts[end.cause] += 1
         actions = self._pool.worker_down(worker)
         # Of one prediction or of none: which of several said it cannot be known.
@@ -289,7 +290,8 @@ class Service(Owner, Overseer):
 
     def worker_given_up(self, worker: str) -> None:
         """See `Owner`."""
-        _log.error("%s is given up. %s", worker, self._workers[worker].trouble)
+        trouble, about = self._workers[worker].trouble, {"worker": worker}
+        _log.error("%s is given up. %s", worker, trouble, extra=about)
         if not self._workers.may_run:
             self._drop(self._workers.trouble)
 
@@ -353,7 +355,10 @@ class Service(Owner, Overseer):
 
     def _kill(self, kill: Kill) -> None:
         stuck = ", ".join(self._pool.running_on(kill.worker))
-        _log.warning("%s is replaced: %s did not stop when told to", kill.worker, stuck)
+        about = {"worker": kill.worker}
+        _log.warning(
+            "%s is replaced: %s did not stop when told to", kill.worker, stuck, extra=about
+        )
         self._workers[kill.worker].replace(
             "did not stop a prediction when told to and was replaced"
         )
@@ -391,7 +396,7 @@ class Service(Owner, Overseer):
             live.arrival.cancel()
         live.result = self._result(live, reason, why)
         if live.result.output is not None:
-            live.outputs.add(live.result.output, partial(_complete, live))
+            live.outputs.add(live.result.output, partial(setattr, live.prediction, "output"))
         live.outputs.end(partial(self._conclude, live))
 
     def _result(self, live: Live, reason: Reason, why: str) -> Result:
@@ -429,6 +434,9 @@ class Service(Owner, Overseer):
         if live.began is not None:
             tally.queued.note(live.began - live.taken)
             tally.ran.note(now - live.began)
+        if _log.isEnabledFor(logging.DEBUG):
+            about = {"prediction_id": live.id, "status": status.value, "seconds": now - live.taken}
+            _log.debug("Prediction %s %s", live.id, status.value, extra=about)
 
     def _tell(self, live: Live) -> None:
         del self._live[live.id]
@@ -448,7 +456,8 @@ class Service(Owner, Overseer):
         try:
             live.prediction.measure(message.name, message.value, message.mode)
         except (TypeError, ValueError) as error:
-            _log.warning("A metric of prediction %s is not one: %s", live.id, error)
+            about = {"prediction_id": live.id}
+            _log.warning("A metric of prediction %s is not one: %s", live.id, error, extra=about)
         else:
             live.feed.add(events.Measured(message.name, message.value, message.mode))
 
@@ -484,8 +493,3 @@ class Service(Owner, Overseer):
 
     def __repr__(self) -> str:
         return f"<Service {self._workers.phase.value}, {self._pool!r}>"
-
-
-def _complete(live: Live, output: object) -> None:
-    assert live.result is not None
-    live.result = replace(live.result, output=output)

@@ -52,14 +52,15 @@ class BadCursor(Exception):
 class Store(Protocol):
     """Keeps records by id; see the module's rule."""
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, replacing: Record | None = None) -> Record | None:
         """Keep a record unless there is one with its id or its key: return that one then.
 
-        One step: of two that add the same id or key at a time, one is given the other's record.
+        That one may be ``replacing``, which is forgotten. One step: of two that add the same id or
+        key at a time, one is given the other's record.
         """
 
-    async def remove(self, record_id: str) -> None:
-        """Forget a record and its key; an unknown id changes nothing."""
+    async def remove(self, record: Record) -> None:
+        """Forget a record and its key; nothing where another, or none, has its id."""
 
     async def find(self, record_id: str) -> Record | None:
         """Return the record with this id."""
@@ -106,22 +107,27 @@ class MemoryStore(Store):
         self._size = 0
         self._added = 0
 
-    async def add(self, record: Record) -> Record | None:
+    async def add(self, record: Record, replacing: Record | None = None) -> Record | None:
         """See `Store`."""
-        self._forget_old()
-        known = self._records.get(self._keys.get(record.key, "") if record.key else record.id)
-        known = known or self._records.get(record.id)
-        if known is not None:
-            return known[1]
+        if self._known(record):
+            self._forget_old()
+        known = self._known(record)
+        for one in known:
+            if one != replacing:
+                return one
+        for one in known:
+            self._forget(one.id)
         self._added += 1
         self._records[record.id] = (self._added, record)
         if record.key:
             self._keys[record.key] = record.id
         return None
 
-    async def remove(self, record_id: str) -> None:
+    async def remove(self, record: Record) -> None:
         """See `Store`."""
-        self._forget(record_id)
+        known = self._records.get(record.id)
+        if known is not None and known[1] == record:
+            self._forget(record.id)
 
     async def find(self, record_id: str) -> Record | None:
         """See `Store`."""
@@ -150,6 +156,13 @@ class MemoryStore(Store):
             self._size += ended.size
             self._forget_old()
         then()
+
+    def _known(self, record: Record) -> list[Record]:
+        """Return the records that have its key or its id."""
+        ids = (
+            {self._keys.get(record.key, ""): None, record.id: None} if record.key else (record.id,)
+        )
+        return [self._records[one][1] for one in ids if one in self._records]
 
     def _forget_old(self) -> None:
         oldest = self._clock() - self._keep.age

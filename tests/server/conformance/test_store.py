@@ -40,12 +40,18 @@ class Subject:
         self.store = make(keep, self.clock)
         self._loop = asyncio.new_event_loop()
 
-    def add(self, record_id: str, key: str = "", fingerprint: bytes = b"") -> Record | None:
+    def add(
+        self,
+        record_id: str,
+        key: str = "",
+        fingerprint: bytes = b"",
+        replacing: Record | None = None,
+    ) -> Record | None:
         record = Record(record_id, NOW, key, fingerprint)
-        return self._loop.run_until_complete(self.store.add(record))
+        return self._loop.run_until_complete(self.store.add(record, replacing))
 
-    def remove(self, record_id: str) -> None:
-        self._loop.run_until_complete(self.store.remove(record_id))
+    def remove(self, record: Record) -> None:
+        self._loop.run_until_complete(self.store.remove(record))
 
     def find(self, record_id: str) -> Record | None:
         return self._loop.run_until_complete(self.store.find(record_id))
@@ -131,10 +137,27 @@ def test_the_end_replaces_what_was_known(make: Callable[..., Subject]) -> None:
 def test_what_is_removed_frees_its_id_and_its_key(make: Callable[..., Subject]) -> None:
     store = make()
     store.add("a", key="k")
-    store.remove("a")
-    store.remove("never")
+    store.remove(Record("a", NOW, "k"))
+    store.remove(Record("never", NOW))
     assert store.find("a") is None
     assert store.add("a", key="k") is None
+
+
+def test_another_under_its_id_is_not_removed(make: Callable[..., Subject]) -> None:
+    store = make()
+    store.add("a", fingerprint=b"new")
+    store.remove(Record("a", NOW, fingerprint=b"old"))
+    assert store.find("a") == Record("a", NOW, fingerprint=b"new")
+
+
+def test_a_record_is_replaced_by_the_first_who_wants_to(make: Callable[..., Subject]) -> None:
+    store = make()
+    store.add("a")
+    old = store.end("a")
+    assert store.add("a", fingerprint=b"1", replacing=old) is None
+    assert store.add("a", fingerprint=b"2", replacing=old) == Record("a", NOW, fingerprint=b"1")
+    store.end("a")
+    assert store.page() == (["a"], None)
 
 
 def test_the_list_is_newest_first_in_pages(make: Callable[..., Subject]) -> None:
@@ -146,7 +169,7 @@ def test_the_list_is_newest_first_in_pages(make: Callable[..., Subject]) -> None
     first, cursor = store.page(limit=2)
     assert first == ["e", "d"]
     store.add("f")
-    store.remove("d")
+    store.remove(Record("d", NOW))
     second, cursor = store.page(cursor, limit=2)
     assert second == ["c", "b"]
     assert store.page(cursor, limit=2) == (["a"], None)
@@ -229,8 +252,25 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def remove(self, name: str) -> None:
-        self.subject.remove(name)
-        self.known.pop(name, None)
+        self.subject.remove(self.known.pop(name, Record(name, NOW, "never")))
+
+    @rule(name=NAMES, other=NAMES, key=st.sampled_from(["", "k1"]))
+    def replace(self, name: str, other: str, key: str) -> None:
+        before = self.known.get(other, Record(other, NOW, "never"))
+        in_the_way = [
+            record
+            for record in self.known.values()
+            if record.id == name or (key and record.key == key)
+        ]
+        found = self.subject.add(name, key, replacing=before)
+        if any(record != before for record in in_the_way):
+            assert found in in_the_way
+            assert found != before
+        else:
+            assert found is None
+            for record in in_the_way:
+                del self.known[record.id]
+            self.known[name] = Record(name, NOW, key)
 
     @rule(name=NAMES)
     def end(self, name: str) -> None:
