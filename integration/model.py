@@ -78,10 +78,15 @@ def build(engine: EngineInfo, project: Path, tag: str, options: Sequence[str] = 
 
 
 @contextmanager
-def running(engine: EngineInfo, tag: str, env: Mapping[str, str] | None = None) -> Iterator[Model]:
-    """Run an image on a free port until the block ends; the container is removed in any case."""
+def running(
+    engine: EngineInfo, tag: str, env: Mapping[str, str] | None = None, options: Sequence[str] = ()
+) -> Iterator[Model]:
+    """Run an image on a free port until the block ends; the container is removed in any case.
+
+    ``options`` are more of ``docker run``.
+    """
     variables = [word for name, value in (env or {}).items() for word in ("-e", f"{name}={value}")]
-    container = run_docker(engine, "run", "-d", "-p", "127.0.0.1::5000", *variables, tag)
+    container = run_docker(engine, "run", "-d", "-p", "127.0.0.1::5000", *variables, *options, tag)
     try:
         address = run_docker(engine, "port", container, "5000/tcp").splitlines()[0]
         yield Model(engine, container, f"http://{address}")

@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from integration.conftest import Workplace
+from integration.frontend_images import run_docker
+from integration.model import running, wait_for_health
 from integration.programs import program
 from integration.served import Served, free_port, until
 
@@ -150,3 +153,33 @@ def test_promtool_finds_nothing_to_complain_of(project: Path) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+HUNGRY = """
+from cog import BasePredictor
+
+class Predictor(BasePredictor):
+    def predict(self, megabytes: int) -> int:
+        return len(bytearray(megabytes << 20))
+"""
+
+
+def test_a_worker_killed_at_the_memory_limit_is_named_and_replaced(one_place: Workplace) -> None:
+    files = {"cog.yaml": "predict: predict.py:Predictor\n", "predict.py": HUNGRY}
+    tag = one_place.image(one_place.project(files))
+    limit = ("--memory=300m", "--memory-swap=300m")
+    with running(one_place.engine, tag, options=limit) as model:
+        wait_for_health(model)
+        assert model.predict(megabytes=1)["output"] == 1 << 20
+        assert model.predict(megabytes=1000)["error"] == (
+            "Worker crashed: it was killed by SIGKILL "
+            "(out of memory: the kernel killed it at the container's memory limit)"
+        )
+        wait_for_health(model)
+        assert model.predict(megabytes=1)["status"] == "succeeded"
+        assert 'cog_worker_restarts_total{reason="memory"} 1.0' in model.get("/metrics").text
+        run_docker(one_place.engine, "stop", model.container)
+        state = run_docker(
+            one_place.engine, "inspect", "--format", "{{.State.ExitCode}}", model.container
+        )
+        assert state == "0", "SIGTERM reaches the server through the image's init"

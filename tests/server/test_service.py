@@ -15,6 +15,7 @@ from cog.server.admission import OtherRequest
 from cog.server.events import Completed, Event, Logged, Measured, Output, Started
 from cog.server.live import Live, Terms, Tracked
 from cog.server.pool import AtCapacity, Bound, Closed, IdInUse, QueueFull
+from cog.server.ready_file import ReadyFile
 from cog.server.request import InvalidInput, PredictionRequest
 from cog.server.schema import InputSchema
 from cog.server.service import NotReady, Service
@@ -58,13 +59,19 @@ def serve(  # noqa: PLR0913 # one keyword for each thing a test may vary
     limits: Limits = LIMITS,
     others: Mapping[str, FakeWorkers] | None = None,
     store: Store | None = None,
+    ready_file: ReadyFile | None = None,
 ) -> None:
     async def main() -> None:
         started = workers or FakeWorkers()
         around = surroundings(started, folder)
         more = {name: other.launch for name, other in (others or {}).items()}
         service = Service(
-            replace(around, launches={**around.launches, **more}, store=store or around.store),
+            replace(
+                around,
+                launches={**around.launches, **more},
+                store=store or around.store,
+                ready_file=ready_file,
+            ),
             schema=schema,
             bound=Bound(count=capacity),
             limits=limits,
@@ -1058,3 +1065,38 @@ def test_a_refused_request_does_not_take_away_what_had_ended_under_its_id(tmp_pa
         assert found.document() == ended.document()
 
     serve(steps, tmp_path, capacity=0)
+
+
+def test_the_ready_file_is_there_from_the_first_worker_to_the_shutdown(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    file = tmp_path_factory.mktemp("run") / "cog" / "ready"
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        assert not file.exists()
+        workers.link.says(READY)
+        await settle()
+        assert file.exists()
+        service.drain()
+        assert not file.exists()
+        workers.link.dies("exited with code 1")
+        await settle()
+        assert not file.exists()
+
+    folder = tmp_path_factory.mktemp("scratch")
+    serve(steps, folder, workers=FakeWorkers(ready=None), ready_file=ReadyFile(file))
+
+
+def test_a_ready_file_that_cannot_be_made_is_said_and_does_no_harm(
+    tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    occupied = tmp_path_factory.mktemp("run") / "cog"
+    occupied.touch()
+
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        await take(service, ask("a"))
+        workers.link.ends("a")
+
+    folder = tmp_path_factory.mktemp("scratch")
+    serve(steps, folder, ready_file=ReadyFile(occupied / "ready"))
+    assert "Cannot make " in caplog.text

@@ -67,7 +67,8 @@ class Told:
         self.feed.add(Logged("stdout", text))
 
     def ends(self, output: object = None) -> None:
-        self.prediction.end(Result(status=Status.SUCCEEDED, output=output), NOW)
+        self.prediction.output = output
+        self.prediction.end(Result(status=Status.SUCCEEDED), NOW)
         self.feed.add(Completed("succeeded"))
         self.ended.set_result(None)
 

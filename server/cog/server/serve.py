@@ -34,6 +34,7 @@ from cog.server.inputs import downloads_with
 from cog.server.keywords import SchemaError
 from cog.server.logs import LOGGER, configure_logging
 from cog.server.process import Command, WorkerProcess
+from cog.server.ready_file import IN_KUBERNETES, ReadyFile
 from cog.server.reaper import Reaper
 from cog.server.schema import InputSchema
 from cog.server.scratch import Scratch
@@ -200,6 +201,7 @@ class _Process:
             now=partial(datetime.now, timezone.utc),
             new_id=lambda: f"pred_{uuid.uuid4().hex}",
             tracing=tracing,
+            ready_file=ReadyFile() if environ.get(IN_KUBERNETES) else None,
         )
 
     async def run(self) -> int:

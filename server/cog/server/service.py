@@ -217,6 +217,8 @@ class Service(Owner, Overseer):
 
     def drain(self) -> None:
         """Say from now on that the server is not ready; what comes is still taken."""
+        if self._around.ready_file is not None and not self._draining:
+            self._around.ready_file.remove()
         self._draining = True
 
     def close(self) -> None:
@@ -255,6 +257,8 @@ class Service(Owner, Overseer):
         about = {"worker": worker}
         _log.info("%s is ready, %d predictions at once", worker, ready.concurrency, extra=about)
         self._dispatch.knows(ready)
+        if self._around.ready_file is not None and not self._draining:
+            self._around.ready_file.make()
         self._perform(self._pool.worker_up(worker, ready.concurrency))
 
     def worker_message(self, worker: str, message: wire.ToServer) -> None:

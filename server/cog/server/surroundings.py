@@ -9,6 +9,7 @@ from datetime import datetime
 from cog.server.events import FEED_EVENTS
 from cog.server.inputs import Download
 from cog.server.outputs import SendFile
+from cog.server.ready_file import ReadyFile
 from cog.server.scratch import Scratch
 from cog.server.store import Store
 from cog.server.supervisor import Launch
@@ -44,3 +45,4 @@ class Surroundings:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     tracing: Tracing | None = None
+    ready_file: ReadyFile | None = None
