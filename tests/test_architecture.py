@@ -22,6 +22,7 @@ SERVER = {
     "httpx",
     "litestar",
     "msgspec",
+    "multipart",
     "opentelemetry",
     "orjson",
     "prometheus_client",

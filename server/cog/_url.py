@@ -55,6 +55,11 @@ def url_name(url: str) -> str:
         media = url[5:].partition(",")[0].partition(";")[0].strip().lower() or "text/plain"
         return "file" + (guess_extension(media) or "")
     name = os.path.basename(unquote(urlsplit(url).path, errors="replace"))  # noqa: PTH119 - not a path here
+    return safe_name(name)
+
+
+def safe_name(name: str) -> str:
+    """Return a file name made of another: printable, no path, its end cut to `MAX_NAME` bytes."""
     name = "".join(char for char in name if char.isprintable() and char != "/").strip()
     kept = name.encode("utf-8", "ignore")[-MAX_NAME:].decode("utf-8", "ignore")
     return kept if kept.strip(".") else "file"

@@ -154,9 +154,11 @@ def talk(  # noqa: PLR0913 # one keyword for each thing a test may vary
     async def main() -> None:
         fetcher = Fetcher(Guard(allowed=parse_allowed("127.0.0.1/32")), "cog-test")
         behind = workers or FakeWorkers()
+        around = surroundings(behind, folder)
+        schema = None if document is None else InputSchema(document)
         service = Service(
-            surroundings(behind, folder),
-            schema=None if document is None else InputSchema(document),
+            around,
+            schema=schema,
             bound=Bound(count=capacity),
             policy=WorkerPolicy(first=0.001, limit=1),
         )
@@ -166,6 +168,8 @@ def talk(  # noqa: PLR0913 # one keyword for each thing a test may vary
         app = create_app(
             Site(
                 service=service,
+                scratch=around.scratch,
+                schema=schema,
                 mode=mode,
                 version="0.1.0",
                 openapi=document,

@@ -60,7 +60,7 @@ def test_only_urls_in_file_inputs_are_fetched() -> None:
 
 
 def test_files_go_by_path_and_a_clients_own_dicts_are_no_files(tmp_path: Path) -> None:
-    upload = Upload(tmp_path / "cat.png")
+    upload = Upload(tmp_path / "cat.png", "1f")
     given: dict[str, object] = {
         "image": URL,
         "more": [URL, "data:,x", upload],
@@ -68,7 +68,7 @@ def test_files_go_by_path_and_a_clients_own_dicts_are_no_files(tmp_path: Path) -
         "options": {"__file__": "/etc/passwd"},
         "__file__": "x",
     }
-    assert upload == "upload:cat.png"
+    assert upload == "upload:cat.png#1f"
     assert for_worker(given, {"image", "more"}, {URL: Path("/p/in.png")}) == {
         "image": {"__file__": "/p/in.png"},
         "more": [{"__file__": "/p/in.png"}, "data:,x", {"__file__": str(tmp_path / "cat.png")}],

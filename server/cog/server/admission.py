@@ -51,13 +51,15 @@ class Admission:
         # One client's key means nothing to another.
         key = f"{terms.client}\n{terms.key}" if terms.key else ""
         record = Record(prediction.id, now, key, terms.fingerprint)
+        outputs = Outputs(prediction.id, self._around.send_files())
+        outputs.folder = terms.folder
         return Live(
             prediction=prediction,
             record=record,
             terms=terms,
             given=given,
             context=request.context or {},
-            outputs=Outputs(prediction.id, self._around.send_files()),
+            outputs=outputs,
             place=self._place,
             feed=Feed(self._feed_events),
         )

@@ -18,12 +18,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from cog.server.docs import docs_page
+from cog.server.form import Forms
 from cog.server.gate import Doors, Gate, client_of, is_lifespan
 from cog.server.openapi import Handler, handler_of, server_document
 from cog.server.predictions import Predictions
 from cog.server.probes import probe_routes
 from cog.server.problems import reply_to
 from cog.server.reply import Reply, json_reply
+from cog.server.schema import InputSchema
+from cog.server.scratch import Scratch
 from cog.server.service import Service
 from cog.server.settings import Mode
 from cog.server.webhook import Webhooks
@@ -36,6 +39,8 @@ class Site:
     """What the routes speak to; ``openapi`` is the project's document, None if it has none."""
 
     service: Service
+    scratch: Scratch
+    schema: InputSchema | None
     webhooks: Webhooks
     doors: Doors
     mode: Mode
@@ -52,6 +57,7 @@ def create_app(site: Site) -> ASGIApp:
         base,
         site.service,
         site.webhooks,
+        Forms(site.scratch, site.schema),
         streams=handler.streams,
         client_of=partial(client_of, doors=site.doors),
     )

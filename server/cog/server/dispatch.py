@@ -39,7 +39,7 @@ class Dispatch:
     def start(self, live: Live, worker: str) -> Result | None:
         """Send a prediction, once its input files are there; return why it cannot be sent."""
         try:
-            live.outputs.folder = folder = self._around.scratch.lend()
+            live.outputs.folder = folder = live.folder or self._around.scratch.lend()
             if urls := urls_in(live.given, self._file_inputs):
                 live.arrival = asyncio.ensure_future(self._fetch(live, worker, urls, folder))
             else:

@@ -29,14 +29,17 @@ class InputFileError(Exception):
 
 
 class Upload(str):
-    """Stands in an input for a file that came with the request; it reads ``upload:<name>``."""
+    """Stands in an input for a file that came with the request.
+
+    It reads ``upload:<name>#<digest>``, so that requests with other files are other requests.
+    """
 
     __slots__ = ("path",)
     path: Path
 
-    def __new__(cls, path: Path) -> Upload:
+    def __new__(cls, path: Path, digest: str) -> Upload:
         """Stand for the file at ``path``."""
-        self = super().__new__(cls, f"upload:{path.name}")
+        self = super().__new__(cls, f"upload:{path.name}#{digest}")
         self.path = path
         return self
 

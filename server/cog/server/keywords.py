@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from cog.server.inputs import Upload
+
 HIDDEN = "**********"
 """Stands for the value of a secret wherever a value is shown."""
 
@@ -197,7 +199,7 @@ def _format(_: Compiler, node: Node) -> Check:
     # Only Path and File inputs are of format uri. Cog passes any text on, and the handler then gets
     # a str where it declared a Path; a path on the server's own disk must not be read either.
     def check(value: object, place: Place) -> Iterator[Fault]:
-        if isinstance(value, str) and not _URL.match(value):
+        if isinstance(value, str) and not (isinstance(value, Upload) or _URL.match(value)):
             shown = _show(value, node)
             yield Fault(place, f'{shown} is not a "uri" (expected an http, https or data URL)')
 

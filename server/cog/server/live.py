@@ -31,7 +31,8 @@ class Terms:
     not ended ``run_timeout`` after its start. ``echo``: clients are shown its input. ``key`` is the
     client's idempotency key. ``join``: where the id is taken, that prediction is the answer;
     ``fingerprint`` then has to be that of its request, unless it is empty. ``trace`` holds the
-    headers of its caller's trace.
+    headers of its caller's trace. ``folder`` holds its uploads; it is the prediction's own from
+    when it is taken.
     """
 
     client: str = ""
@@ -44,6 +45,7 @@ class Terms:
     join: bool = False
     fingerprint: bytes = b""
     trace: Context = field(default_factory=dict)
+    folder: Path | None = None
 
 
 class Place(NamedTuple):

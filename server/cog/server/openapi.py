@@ -146,8 +146,20 @@ def _components(schemas: Node, handler: Handler) -> dict[str, Node]:
         handler.put_request: _object(handler.put_request, put, **needed),
         handler.response: _object(handler.response, _response_fields(handler)),
         f"{handler.noun.title()}List": _object("List", {**page, "results": results}),
+        f"{handler.prefix}Form": _form(schemas, handler),
         **_ERRORS,
     }
+
+
+def _form(schemas: Node, handler: Handler) -> Node:
+    """Return what the parts of a form may be: the inputs, files as they are."""
+    given = schemas.get(f"{handler.prefix}Input", {})
+    properties: Node = {}
+    for name, schema in given.get("properties", {}).items():
+        is_file = schema.get("format") == "uri"
+        properties[name] = _text(format="binary") if is_file else schema
+    needed = {"required": given["required"]} if given.get("required") else {}
+    return _object("Form", properties, **needed)
 
 
 def _request_fields(schemas: Node, handler: Handler) -> tuple[Node, Node]:
@@ -257,7 +269,7 @@ def _paths(handler: Handler, needs_body: bool) -> Node:  # noqa: FBT001 - one fa
         "parameters": _take_headers(),
         "requestBody": {
             "required": needs_body,
-            "content": {"application/json": {"schema": _ref(handler.request)}},
+            "content": _bodies(handler.request, handler),
         },
         "responses": answers,
     }
@@ -292,7 +304,7 @@ def _paths(handler: Handler, needs_body: bool) -> Node:  # noqa: FBT001 - one fa
                 **take,
                 "requestBody": {
                     "required": needs_body,
-                    "content": {"application/json": {"schema": _ref(handler.put_request)}},
+                    "content": _bodies(handler.put_request, handler),
                 },
                 "parameters": [one, *_take_headers()],
             },
@@ -321,11 +333,16 @@ _LIST = [
 ]
 
 
+def _bodies(request: str, handler: Handler) -> Node:
+    forms = _ref(f"{handler.prefix}Form")
+    return {"application/json": {"schema": _ref(request)}, "multipart/form-data": {"schema": forms}}
+
+
 def _take_headers() -> list[Node]:
     duration = {"type": "number", "minimum": 0}
     return [
         _header("Prefer", "`respond-async`, `wait=SECONDS` (RFC 7240)", _text()),
-        _header("Idempotency-Key", "One run for each key", _text(maxLength=MAX_ID, minLength=1)),
+        _header("Idempotency-Key", "One run for each key", _ID),
         _header("Priority", "`u=0` first to `u=7` last (RFC 9218)", _text()),
         _header("Cog-Queue-Timeout", "Seconds it may wait", duration),
         _header("Cog-Run-Timeout", "Seconds it may run", duration),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
@@ -17,6 +17,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from cog.server.audience import GRACE, Audience
 from cog.server.body import ClientGone, Intake
+from cog.server.form import Forms, is_form
 from cog.server.live import NORMAL, Terms, Tracked
 from cog.server.negotiate import Form, Prefer, parse_prefer, preferred_form, seconds, urgency
 from cog.server.patience import Impatient
@@ -70,11 +71,12 @@ class Predictions:
     ``streams``: the model's events may be asked for. ``client_of`` says whom to be fair to.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # what the routes speak to
         self,
         base: str,
         service: Service,
         webhooks: Webhooks,
+        forms: Forms,
         *,
         streams: bool,
         client_of: Callable[[HTTPScope], str],
@@ -82,6 +84,7 @@ class Predictions:
         self.base = base
         self._service = service
         self._webhooks = webhooks
+        self._forms = forms
         self._streams = streams
         self._client_of = client_of
         self._intake = Intake()
@@ -134,15 +137,17 @@ class Predictions:
         if form != "json" and not self._streams:
             raise NotAcceptable(NO_EVENTS)
         prefer = parse_prefer(asked.header(b"prefer")) if b"prefer" in headers else Prefer()
-        body = await self._intake.read(asked.receive, headers.get(b"content-length"))
-        request = parse_request(headers.get(b"content-type"), body)
-        if put_id is not None:
-            request = with_id(request, put_id)
-        terms = self._terms(asked, request, len(body), joins=put_id is not None)
-        tracked, is_new = await self._service.submit(request, terms)
+        content_type = headers.get(b"content-type")
+        if content_type is not None and is_form(content_type):
+            tracked, is_new, request = await self._submit_form(asked, content_type, put_id)
+        else:
+            body = await self._intake.read(asked.receive, headers.get(b"content-length"))
+            request = parse_request(content_type, body)
+            request, terms = self._terms(asked, request, len(body), put_id)
+            tracked, is_new = await self._service.submit(request, terms)
         if is_new and request.webhook:
             self._webhooks.watch(tracked, _hook(request, request.webhook, headers))
-        named = put_id is not None or bool(terms.key)
+        named = put_id is not None or b"idempotency-key" in headers
         if form != "json":
             await self._stream(asked, tracked, form, GRACE if named else 0.0, is_new=is_new)
         elif prefer.respond_async or prefer.wait is not None:
@@ -154,11 +159,35 @@ class Predictions:
         else:
             await self._now(asked, tracked, GRACE if named else 0.0, is_new=is_new)
 
-    def _terms(self, asked: Asked, request: PredictionRequest, size: int, *, joins: bool) -> Terms:
+    async def _submit_form(
+        self, asked: Asked, content_type: bytes, put_id: str | None
+    ) -> tuple[Tracked, bool, PredictionRequest]:
+        """Take a prediction whose files come with the request, in the folder it will have."""
+        self._service.check_ready()  # a gigabyte is much to send for nothing
+        form = await self._forms.read(content_type, asked.receive, asked.header(b"content-length"))
+        is_new = False
+        try:
+            request, terms = self._terms(asked, form.request, form.text_size, put_id)
+            # As with large bodies: what has just been uploaded is not worth sending back.
+            terms = replace(terms, folder=form.folder, echo=terms.echo and not form.has_files)
+            tracked, is_new = await self._service.submit(request, terms)
+        finally:
+            if not is_new:
+                self._forms.drop(form)
+        self._forms.keep(form, tracked.ended)
+        return tracked, is_new, request
+
+    def _terms(
+        self, asked: Asked, request: PredictionRequest, size: int, put_id: str | None
+    ) -> tuple[PredictionRequest, Terms]:
+        """Return the request under the id that it is to have, and the terms its headers ask for."""
         headers = asked.headers
+        joins = put_id is not None
+        if put_id is not None:
+            request = with_id(request, put_id)
         key = check_key(asked.header(b"idempotency-key")) if b"idempotency-key" in headers else ""
         priority = urgency(asked.header(b"priority")) if b"priority" in headers else None
-        return Terms(
+        terms = Terms(
             client=self._client_of(asked.scope),
             priority=NORMAL if priority is None else priority,
             size=size,
@@ -170,6 +199,7 @@ class Predictions:
             fingerprint=fingerprint(request) if joins or key else b"",
             trace=_trace(headers) if b"traceparent" in headers else {},
         )
+        return request, terms
 
     # Answering
 

@@ -7,6 +7,7 @@ JSON Schema does. ``nullable: true`` (OpenAPI 3.0) admits null, which Cog's serv
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from cog.server.keywords import (
     HIDDEN,
@@ -23,6 +24,17 @@ from cog.server.keywords import (
 )
 
 
+class InputKind(NamedTuple):
+    """The JSON type of an input, that of its items where it is a list, and whether it is a file.
+
+    "any": one of several; empty: not known.
+    """
+
+    type: str
+    item: str
+    is_file: bool
+
+
 class InputSchema:
     """One object schema of an OpenAPI document, ``components.schemas.<component>``, ready to use.
 
@@ -36,6 +48,30 @@ class InputSchema:
         root = definitions[component]
         self._check = _Definitions(definitions).compile(root)
         self._properties = as_nodes(as_node(root.get("properties", {})))
+        self._definitions = definitions
+
+    def kind(self, name: str) -> InputKind:
+        """Return of what kind an input is; of one that is not listed nothing is known."""
+        node = self._resolved(self._properties.get(name, {}))
+        item = node
+        if node.get("type") == "array":
+            found = node.get("items")
+            item = self._resolved(found if isinstance(found, dict) else {})
+        return InputKind(
+            str(node.get("type", "")),
+            str(item.get("type", "any" if "anyOf" in item else "")),
+            is_file=item.get("format") == "uri",
+        )
+
+    def _resolved(self, node: Node) -> Node:
+        for _ in range(len(self._definitions) + 1):
+            parts = node.get("allOf")
+            inner = parts[0] if isinstance(parts, list) and len(parts) == 1 else node
+            ref = inner.get("$ref") if isinstance(inner, dict) else None
+            if ref is None:
+                break
+            node = self._definitions.get(str(ref).removeprefix("#/components/schemas/"), {})
+        return node
 
     def unknown(self, given: Node) -> list[str]:
         """Return the names in ``given`` that the schema does not list, sorted."""

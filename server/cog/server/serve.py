@@ -233,7 +233,7 @@ class _Process:
             await asyncio.wait_for(self._hurry.wait(), self._settings.drain_delay)
         _stop(server)
         await service.stop(self._settings.drain_timeout, self._hurry)
-        await self._webhooks.drain(_LAST_WEBHOOKS)
+        await self._webhooks.drain(0 if self._hurry.is_set() else _LAST_WEBHOOKS)
         await self._fetcher.aclose()
         if self._surroundings.tracing is not None:
             await asyncio.to_thread(self._surroundings.tracing.close)
@@ -255,6 +255,8 @@ class _Process:
 
         site = Site(
             service=service,
+            scratch=self._surroundings.scratch,
+            schema=self._model.schema,
             mode=self._settings.mode,
             version=__version__,
             openapi=self._model.document,

@@ -129,7 +129,7 @@ class Service(Owner, Overseer):
             raise
 
     async def _take(self, request: PredictionRequest, terms: Terms) -> Submitted:
-        self._check_ready()
+        self.check_ready()
         live = self._admission.make(request, terms)
         self._arriving[live.record] = live
         try:
@@ -304,7 +304,7 @@ class Service(Owner, Overseer):
         return bool(self._pool.running_on(worker))
 
     def _enqueue(self, live: Live) -> Actions:
-        self._check_ready()
+        self.check_ready()
         terms = live.terms
         cost = self._pace.cost(terms.client)
         try:
@@ -474,7 +474,8 @@ class Service(Owner, Overseer):
 
     # Small questions
 
-    def _check_ready(self) -> None:
+    def check_ready(self) -> None:
+        """Raise NotReady where the model takes no predictions now."""
         if self._pool.idle:  # nearly always, and quicker to see
             return
         phase = self._workers.phase
