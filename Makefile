@@ -9,7 +9,7 @@ PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend
 # --OPTION VALUE where the caller has set the variable, nothing where it has its default.
 given = $(if $(filter file,$(origin $(1))),,--$(2) $($(1)))
 
-.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench engine-env
+.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench bench-serve engine-env
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -65,3 +65,6 @@ image: setup ## build the frontend and toolbox images and push them to the local
 
 bench: setup ## cached builds side by side: our frontend, a Dockerfile, an empty container
 	$(BIN)/python -m benchmarks.build
+
+bench-serve: setup ## model servers side by side: requests per second, latency, memory
+	$(BIN)/python -m benchmarks.serve

@@ -1,8 +1,12 @@
 """The protocol between the HTTP process and a worker, without I/O: bytes in, messages out.
 
-A frame is a 4-byte big-endian length and that many bytes of UTF-8 JSON: one message. JSON and never
-pickle, because the other side runs code that is not ours. Every message is checked field by field
-when it is read, so a message object that exists is valid.
+A frame is one message: two 4-byte big-endian lengths, that many bytes of UTF-8 JSON, and that many
+bytes of text. JSON and never pickle, because the other side runs code that is not ours. Every
+message is checked field by field when it is read, so a message object that exists is valid.
+
+Long texts are moved out of the JSON, since Python writes and reads them many times slower there
+than as they are: null stands in their place, and ``texts`` of the JSON says where each belongs, as
+``[[field, key?], bytes]``, in the order in which they follow it.
 
 A file inside a value travels as ``{"__file__": "<absolute path>", ...}``. A user's own dict
 cannot be mistaken for one: before it is put on the wire every key of the form ``_*__file__`` gets
@@ -18,12 +22,15 @@ import re
 import struct
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, fields
-from typing import ClassVar, Generic, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
-_LENGTH = struct.Struct("!I")
+_LENGTHS = struct.Struct("!II")
 
 MAX_FRAME = 128 * 1024 * 1024
-"""Bytes of JSON in one frame: the HTTP body limit of 100 MiB and room for the envelope."""
+"""Bytes in one frame: the HTTP body limit of 100 MiB and room for the envelope."""
+
+LONG_TEXT = 16 * 1024
+"""Characters from which a text travels beside the JSON."""
 
 MAX_LOG = 1024 * 1024
 """Characters in one `Log`; a writer cuts longer text into several messages."""
@@ -210,8 +217,16 @@ _ENCODER = json.JSONEncoder(
 _DECODER = json.JSONDecoder()
 
 
-def encode(message: ToWorker | ToServer) -> bytes:
-    """Return the frame of a message.
+def _dumps(value: object) -> bytes:
+    return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+def _loads(data: bytes) -> object:
+    return _DECODER.decode(data.decode("utf-8"))
+
+
+def encode(message: ToWorker | ToServer, dumps: Callable[[object], bytes] = _dumps) -> bytes:
+    """Return the frame of a message; ``dumps`` writes JSON.
 
     Text that is not Unicode (lone surrogates) arrives as ``?``. Raises ValueError for NaN, infinity
     and frames over `MAX_FRAME`, TypeError for what JSON cannot hold, RecursionError for nesting
@@ -220,10 +235,37 @@ def encode(message: ToWorker | ToServer) -> bytes:
     body: dict[str, object] = {"type": message.type}
     for name in _FIELDS[type(message)]:
         body[name] = getattr(message, name)
-    data = _ENCODER.encode(body).encode("utf-8", "replace")
-    if len(data) > MAX_FRAME:
-        raise ValueError(f"message of {len(data)} bytes, limit {MAX_FRAME}")
-    return _LENGTH.pack(len(data)) + data
+    texts = _take_texts(body, _PAYLOAD[type(message)])
+    data = dumps(body)
+    size = len(data) + sum(map(len, texts))
+    if size > MAX_FRAME:
+        raise ValueError(f"message of {size} bytes, limit {MAX_FRAME}")
+    return b"".join((_LENGTHS.pack(len(data), size - len(data)), data, *texts))
+
+
+def _take_texts(body: dict[str, object], name: str) -> list[bytes]:
+    """Take the long texts out of a message's payload, if it is one or holds some itself."""
+    value, texts, places = body.get(name), [], []
+    if isinstance(value, str):
+        if len(value) >= LONG_TEXT:
+            texts.append(value.encode("utf-8", "replace"))
+            places.append([[name], len(texts[-1])])
+            body[name] = None
+    elif isinstance(value, dict | list) and value:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        long = [
+            (key, item) for key, item in items if isinstance(item, str) and len(item) >= LONG_TEXT
+        ]
+        if long:
+            rest: Any = value.copy()
+            for key, item in long:
+                texts.append(item.encode("utf-8", "replace"))
+                places.append([[name, key], len(texts[-1])])
+                rest[key] = None
+            body[name] = rest
+    if places:
+        body["texts"] = places
+    return texts
 
 
 M = TypeVar("M", bound="ToWorker | ToServer")
@@ -232,11 +274,15 @@ M = TypeVar("M", bound="ToWorker | ToServer")
 class Receiver(Generic[M]):
     """Feed it bytes in any cut; iterate whole messages out.
 
-    ``accepts`` names the messages of this direction, `TO_WORKER` or `TO_SERVER`.
+    ``accepts`` names the messages of this direction, `TO_WORKER` or `TO_SERVER`; ``loads`` reads
+    JSON and raises ValueError or RecursionError for what is none.
     """
 
-    def __init__(self, accepts: Collection[type[M]]) -> None:
+    def __init__(
+        self, accepts: Collection[type[M]], loads: Callable[[bytes], object] = _loads
+    ) -> None:
         self._types = {cls.type: cls for cls in accepts}
+        self._loads = loads
         self._buffer = bytearray()
         self._failed: FrameError | None = None
 
@@ -258,36 +304,42 @@ class Receiver(Generic[M]):
         if self._failed is not None:
             raise self._failed
         try:
-            while (body := self._next_body()) is not None:
-                yield _decode(body, self._types)
+            while (frame := self._next_frame()) is not None:
+                yield _decode(*frame, self._types, self._loads)
         except FrameError as error:
             self._failed = error
             self._buffer.clear()
             raise
 
-    def _next_body(self) -> bytes | None:
-        if len(self._buffer) < _LENGTH.size:
+    def _next_frame(self) -> tuple[bytes, bytes] | None:
+        buffer = self._buffer
+        if len(buffer) < _LENGTHS.size:
             return None
-        (length,) = _LENGTH.unpack_from(self._buffer)
-        if length > MAX_FRAME:
-            raise FrameError(f"frame of {length} bytes, limit {MAX_FRAME}")
-        end = _LENGTH.size + length
-        if len(self._buffer) < end:
+        length, texts = _LENGTHS.unpack_from(buffer)
+        if length + texts > MAX_FRAME:
+            raise FrameError(f"frame of {length + texts} bytes, limit {MAX_FRAME}")
+        middle = _LENGTHS.size + length
+        end = middle + texts
+        if len(buffer) < end:
             return None
-        body = bytes(self._buffer[_LENGTH.size : end])
-        del self._buffer[:end]
-        return body
+        frame = bytes(buffer[_LENGTHS.size : middle]), bytes(buffer[middle:end])
+        del buffer[:end]
+        return frame
 
 
-def _decode(body: bytes, types: dict[str, type[M]]) -> M:
+def _decode(
+    body: bytes, texts: bytes, types: dict[str, type[M]], loads: Callable[[bytes], object]
+) -> M:
     try:
-        values = _DECODER.decode(body.decode("utf-8"))
+        values = loads(body)
     except (ValueError, RecursionError) as error:
         raise FrameError(f"frame is not JSON: {error}") from error
     kind = values.pop("type", None) if isinstance(values, dict) else None
     cls = types.get(kind) if isinstance(kind, str) else None
-    if cls is None:
+    if not isinstance(values, dict) or cls is None:
         raise FrameError(f"unknown message {body[:80]!r}")
+    if texts or "texts" in values:
+        _put_texts(values, _PAYLOAD[cls], values.pop("texts", None), texts)
     checks = _FIELDS[cls]
     for name, value in values.items():
         if name not in checks or not checks[name](value):
@@ -296,6 +348,26 @@ def _decode(body: bytes, types: dict[str, type[M]]) -> M:
         return cls(**values)
     except TypeError as error:
         raise FrameError(f"message {kind!r}: {error}") from error
+
+
+def _put_texts(values: dict[str, Any], payload: str, places: Any, texts: bytes) -> None:  # noqa: ANN401 - checked by using it
+    """Undo `_take_texts`. Raises FrameError."""
+    start = 0
+    try:
+        for (name, *keys), size in places:
+            text = texts[start : start + size].decode("utf-8")
+            start += size
+            target: Any = values
+            for key in (name, *keys)[:-1]:
+                target = target[key]
+            last = (name, *keys)[-1]
+            if name != payload or len(keys) > 1 or size < 0 or target[last] is not None:
+                raise ValueError(f"no text belongs in {name!r}")  # noqa: TRY301 - all the same fault
+            target[last] = text
+    except (TypeError, ValueError, LookupError) as error:
+        raise FrameError(f"texts are not where they should be: {error}") from error
+    if start != len(texts):
+        raise FrameError(f"{len(texts)} bytes of text, {start} expected")
 
 
 def _is_number(value: object) -> bool:
@@ -328,6 +400,13 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
 _MESSAGES: tuple[type[ToWorker | ToServer], ...] = (*TO_WORKER, *TO_SERVER)
 _FIELDS: dict[type, dict[str, Callable[[object], bool]]] = {
     cls: {f.name: _CHECKS[str(f.type)] for f in fields(cls)} for cls in _MESSAGES
+}
+
+_PAYLOAD: dict[type, str] = dict.fromkeys(_FIELDS, "") | {
+    Predict: "input",
+    Output: "value",
+    Done: "output",
+    Log: "data",
 }
 
 

@@ -4,6 +4,7 @@ import json
 import struct
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,9 +74,9 @@ def cut(data: bytes, size: int) -> list[bytes]:
     return [data[start : start + size] for start in range(0, len(data), size)]
 
 
-def frame(body: object) -> bytes:
+def frame(body: object, texts: bytes = b"") -> bytes:
     data = json.dumps(body).encode()
-    return struct.pack("!I", len(data)) + data
+    return struct.pack("!II", len(data), len(texts)) + data + texts
 
 
 def receive_one(body: object) -> wire.ToServer:
@@ -150,14 +151,15 @@ def test_a_stream_that_ends_inside_a_frame_is_an_error() -> None:
 
 
 def test_a_length_over_the_limit_is_refused_before_anything_is_kept() -> None:
-    data = struct.pack("!I", wire.MAX_FRAME + 1)
-    with pytest.raises(wire.FrameError, match=f"limit {wire.MAX_FRAME}"):
-        list(wire.Receiver(wire.TO_SERVER).receive(data))
+    for lengths in ((wire.MAX_FRAME + 1, 0), (1, wire.MAX_FRAME)):
+        data = struct.pack("!II", *lengths)
+        with pytest.raises(wire.FrameError, match=f"limit {wire.MAX_FRAME}"):
+            list(wire.Receiver(wire.TO_SERVER).receive(data))
 
 
 def test_a_message_over_the_limit_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     message = wire.Log(id=None, stream="stdout", data="x" * 100)
-    size = len(wire.encode(message)) - 4
+    size = len(wire.encode(message)) - 8
     monkeypatch.setattr(wire, "MAX_FRAME", size)
     assert list(wire.Receiver(wire.TO_SERVER).receive(wire.encode(message))) == [message]
     monkeypatch.setattr(wire, "MAX_FRAME", size - 1)
@@ -216,7 +218,7 @@ def test_a_message_that_is_not_what_it_says_is_refused(body: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 5000])
 def test_a_frame_that_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(wire.FrameError):
-        list(wire.Receiver(wire.TO_SERVER).receive(struct.pack("!I", len(body)) + body))
+        list(wire.Receiver(wire.TO_SERVER).receive(struct.pack("!II", len(body), 0) + body))
 
 
 def no_file(value: dict[str, str]) -> object:
@@ -250,3 +252,64 @@ def test_name_and_type_of_a_file_are_optional() -> None:
 @pytest.mark.parametrize("value", [{"__file__": 5}, {"file": "/x"}, "__file__", None])
 def test_other_values_are_no_files(value: object) -> None:
     assert not wire.is_file_value(value)
+
+
+LONG = "x" * wire.LONG_TEXT
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        LONG,
+        "é" * wire.LONG_TEXT,
+        {"a": LONG, "b": 1, "c": LONG + "!"},
+        [1, LONG, [LONG]],
+        {"a": {"b": LONG}},
+        {"texts": LONG},
+        [LONG + "\n\0"],
+    ],
+    ids=lambda output: repr(output)[:20],
+)
+@pytest.mark.parametrize("size", [1000, 10**9])
+def test_long_texts_travel_beside_the_json(output: object, size: int) -> None:
+    done = wire.Done(id="p", status="succeeded", output=output)
+    receiver = wire.Receiver(wire.TO_SERVER, msgspec.json.decode)
+    for data in (wire.encode(done), wire.encode(done, msgspec.json.encode)):
+        found = [message for part in cut(data, size) for message in receiver.receive(part)]
+        assert found == [done]
+    predict = wire.Predict(id="p", input={"s": output})
+    assert list(wire.Receiver(wire.TO_WORKER).receive(wire.encode(predict))) == [predict]
+
+
+def test_a_message_with_long_texts_keeps_its_own_value() -> None:
+    given: dict[str, object] = {"s": LONG}
+    wire.encode(wire.Predict(id="p", input=given))
+    assert given == {"s": LONG}
+
+
+def test_long_text_that_is_not_unicode_arrives_with_question_marks() -> None:
+    done = wire.Done(id="p", status="succeeded", output=LONG + "\ud800")
+    (found,) = wire.Receiver(wire.TO_SERVER).receive(wire.encode(done))
+    assert found == wire.Done(id="p", status="succeeded", output=LONG + "?")
+
+
+@pytest.mark.parametrize(
+    ("texts", "data"),
+    [
+        ([[["output"], 2]], b"a"),
+        ([[["output"], 1]], b"ab"),
+        ([[["output"], -1]], b""),
+        ([[["output"], 1]], b"\xff"),
+        ([[["error"], 1]], b"a"),
+        ([[["output", "k"], 1]], b"a"),
+        ([[["output", 0, 1], 1]], b"a"),
+        ([[[], 1]], b"a"),
+        ([7], b"a"),
+        (None, b"a"),
+        ("x", b""),
+    ],
+)
+def test_texts_that_belong_nowhere_are_refused(texts: object, data: bytes) -> None:
+    body = {"type": "done", "id": "p", "status": "succeeded", "output": None, "texts": texts}
+    with pytest.raises(wire.FrameError, match="text"):
+        list(wire.Receiver(wire.TO_SERVER).receive(frame(body, data)))

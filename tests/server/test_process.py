@@ -140,7 +140,7 @@ def test_all_it_said_is_heard_before_it_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_breaks_the_protocol_is_killed(tmp_path: Path) -> None:
-    how, _ = ending_of("time.sleep(60)", tmp_path, b"\x00\x00\x00\x02{}")
+    how, _ = ending_of("time.sleep(60)", tmp_path, b"\x00\x00\x00\x02\x00\x00\x00\x00{}")
     assert how.startswith("broke the protocol (")
 
 

@@ -79,7 +79,7 @@ def test_an_event_loop_takes_what_there_is(worker: Worker) -> None:
 
 
 def test_nonsense_is_a_fault(worker: Worker) -> None:
-    worker.server.sendall(b"\0\0\0\2{}")
+    worker.server.sendall(b"\0\0\0\2\0\0\0\0{}")
     worker.inbox.take()
     assert [type(fault) for fault in worker.faults] == [wire.FrameError]
 

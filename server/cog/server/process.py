@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from cog.server.memory import MemoryKills
 from cog.wire import TO_SERVER, FrameError, Receiver, Shutdown, ToServer, ToWorker, encode
 
@@ -123,7 +125,7 @@ class WorkerProcess(asyncio.Protocol):
         self._hang_up = command.hang_up
         self._printed = printed
         self._receive = receive
-        self._receiver: Receiver[ToServer] = Receiver(TO_SERVER)
+        self._receiver: Receiver[ToServer] = Receiver(TO_SERVER, msgspec.json.decode)
         self._memory, self._pids = command.memory, command.pids
         self._kills_before = self._memory.count()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -168,7 +170,7 @@ class WorkerProcess(asyncio.Protocol):
 
     def send(self, message: ToWorker) -> None:
         """See `Link`."""
-        data = encode(message)
+        data = encode(message, msgspec.json.encode)
         if not self._transport.is_closing():
             self._transport.write(data)
 

@@ -1,0 +1,1 @@
+"""Side by side with other model servers: the peers, the load, the rows and the table."""
