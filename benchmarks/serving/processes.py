@@ -112,6 +112,8 @@ def running(peer: Peer, kind: str, binaries: Path, app: Path, log: Path) -> Iter
     names = {"kind": kind, "port": str(port), "slots": "32" if kind == "parallel" else "1"}
     env = {**os.environ, "PORT": names["port"], "BENCH_KIND": kind}
     env |= {name: value.format_map(names) for name, value in peer.env.items()}
+    if not peer.requirements:
+        env["PYTHONPATH"] = str(CHECKOUT / "server")
     # A server may start "python" by that name.
     env["PATH"] = f"{binaries}:{env.get('PATH', '')}"
     program, *arguments = (part.format_map(names) for part in peer.command)

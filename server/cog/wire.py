@@ -164,7 +164,8 @@ class Done:
     ``output`` is None where ``is_iterator``: the items have been sent as `Output`. ``error`` is
     ``ExcType: message`` where the status is "failed", else empty. ``metrics`` holds the final
     values of every recorded metric, names with dots made into nested objects. ``predict_time`` is
-    in seconds, from receiving `Predict` to the end of the handler.
+    in seconds, from receiving `Predict` to the end of the handler. ``folder_used``: the worker has
+    put something into the prediction's ``dir``.
     """
 
     type: ClassVar[str] = "done"
@@ -175,6 +176,7 @@ class Done:
     error: str = ""
     predict_time: float = 0.0
     metrics: dict[str, object] = field(default_factory=dict)
+    folder_used: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

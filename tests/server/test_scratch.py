@@ -22,6 +22,14 @@ def test_an_empty_folder_is_lent_again(tmp_path: Path) -> None:
     assert scratch.lend() == one
 
 
+def test_an_untouched_folder_is_lent_again_without_a_look(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    folder = scratch.lend()
+    folder.chmod(0)
+    scratch.take_back(folder, untouched=True)
+    assert scratch.lend() == folder
+
+
 def test_what_is_left_in_a_folder_is_removed(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path)
     folder = scratch.lend()

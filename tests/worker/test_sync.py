@@ -273,6 +273,21 @@ def test_files_in_and_out(start: Start) -> None:
     assert done.output["name"] == "out.txt"
 
 
+def test_the_worker_says_whether_it_has_put_files_into_the_folder(start: Start) -> None:
+    worker = start(
+        """
+        from cog import Path
+        def f(s: str, image: Path = "data:,x", out: bool = False):
+            Path("o").write_text("x")
+            return Path("o") if out else s
+        """,
+        ref="predict.py:f",
+    )
+    assert worker.predict("default", s="a").folder_used
+    assert not worker.predict("plain", s="a", image=None).folder_used
+    assert worker.predict("output", s="a", image=None, out=True).folder_used
+
+
 def test_a_file_that_is_overwritten_while_streaming_is_sent_as_it_was(start: Start) -> None:
     worker = start(
         """

@@ -41,6 +41,7 @@ class Dispatch:
         try:
             live.outputs.folder = folder = live.folder or self._around.scratch.lend()
             if urls := urls_in(live.given, self._file_inputs):
+                live.has_file_inputs = True
                 live.arrival = asyncio.ensure_future(self._fetch(live, worker, urls, folder))
             else:
                 self._send(live, worker, folder, {})

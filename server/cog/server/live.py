@@ -108,6 +108,8 @@ class Live:
     began: float | None = None  # when it started
     timer: asyncio.TimerHandle | None = None  # what comes next if nothing happens
     stopping: bool = False  # its worker was asked to cancel it
+    has_file_inputs: bool = False  # the server has put them into its folder
+    folder_used: bool = True  # there may be something in its folder
     overrun: str = ""  # why the server itself had it canceled
     ended: asyncio.Future[None] = field(default_factory=_future)
     _document: bytes = b""

@@ -30,8 +30,14 @@ class Scratch:
         folder.mkdir(mode=0o700)
         return folder
 
-    def take_back(self, folder: Path) -> None:
-        """Its prediction has ended: what is left in the folder goes, off the event loop."""
+    def take_back(self, folder: Path, *, untouched: bool = False) -> None:
+        """Its prediction has ended: what is left in the folder goes, off the event loop.
+
+        ``untouched``: nothing can be in it, which saves looking.
+        """
+        if untouched:
+            self._empty.append(folder)
+            return
         try:
             with os.scandir(folder) as left:
                 is_empty = next(left, None) is None

@@ -220,6 +220,7 @@ class _Process:
         # Nothing that imports make is garbage; looking for it takes a tenth of their time.
         gc.disable()
         server = self._server(service)
+        gc.freeze()
         gc.enable()
         serving = asyncio.create_task(server.serve())
         stopping = asyncio.create_task(self._stop.wait())

@@ -391,6 +391,7 @@ class Service(Owner, Overseer):
             _log.warning("%s ended prediction %r, which it does not run", worker, done.id)
             return
         live.result = result_of(done)
+        live.folder_used = live.has_file_inputs or done.folder_used
         self._pace.note(live.terms.client, done.predict_time)
         self._perform(actions)
 
@@ -428,7 +429,7 @@ class Service(Owner, Overseer):
             live.trace.ended(result.status.value, result.error)
         live.prediction.end(result, self._around.now())
         if live.folder is not None:
-            self._around.scratch.take_back(live.folder)
+            self._around.scratch.take_back(live.folder, untouched=not live.folder_used)
         self._around.store.end(live.close(), partial(self._tell, live))
 
     def _count(self, live: Live, status: Status) -> None:

@@ -39,12 +39,11 @@ class Call:
     worker: Worker
     run: Run
     encoder: Encoder
+    fetcher: Fetcher
 
     def arguments(self) -> dict[str, object]:
         """Return the handler's keyword arguments; may fetch files. Raises InputError."""
-        message = self.run.message
-        fetcher = Fetcher(message.dir, self.worker.user_agent, time.monotonic)
-        return self.worker.handler.inputs.arguments(message.input, fetcher)
+        return self.worker.handler.inputs.arguments(self.run.message.input, self.fetcher)
 
     def enter(self) -> None:
         """Make this the prediction of the current context, which is to be no one else's."""
@@ -72,10 +71,11 @@ class Call:
             # It ended before it noticed; whoever canceled it wants none of it.
             outcome = Outcome(status="canceled", is_iterator=outcome.is_iterator)
         self.worker.capture.settle()
+        runs, used = self.worker.runs, self.encoder.used or self.fetcher.used
         try:
-            self.worker.runs.finish(self.run, outcome)
+            runs.finish(self.run, outcome, folder_used=used)
         except (TypeError, ValueError, RecursionError) as error:
-            self.worker.runs.finish(self.run, self.failed(error, is_iterator=False))
+            runs.finish(self.run, self.failed(error, is_iterator=False), folder_used=used)
 
 
 async def awaited(result: Awaitable[T]) -> T:
@@ -85,4 +85,6 @@ async def awaited(result: Awaitable[T]) -> T:
 
 def new_call(worker: Worker, run: Run) -> Call:
     """Return the call for a prediction."""
-    return Call(worker, run, Encoder(run.message.dir))
+    directory = run.message.dir
+    fetcher = Fetcher(directory, worker.user_agent, time.monotonic)
+    return Call(worker, run, Encoder(directory), fetcher)

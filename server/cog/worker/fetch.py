@@ -37,6 +37,7 @@ class Fetcher:
         self, directory: str, user_agent: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._directory = directory
+        self.used = False  # whether there is anything in it
         self._user_agent = user_agent
         self._clock = clock
 
@@ -66,4 +67,5 @@ class Fetcher:
         return target
 
     def _new_file(self, name: str) -> CogPath:
+        self.used = True
         return CogPath(tempfile.mkdtemp(prefix="input-", dir=self._directory)) / name

@@ -27,10 +27,14 @@ MAX_DEPTH = 200
 
 
 class Encoder:
-    """Turns what one prediction returns or yields into JSON; ``directory`` receives its files."""
+    """Turns what one prediction returns or yields into JSON; ``directory`` receives its files.
+
+    ``used``: it has received some.
+    """
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+        self.used = False
 
     def encode(self, value: object, path: str = "output", depth: int = 0) -> object:
         """Return the wire form of a value; ``path`` is how errors call it.
@@ -112,6 +116,7 @@ class Encoder:
         return wire.file_value(str(target), name=name)
 
     def _new_file(self, name: str) -> pathlib.Path:
+        self.used = True
         return pathlib.Path(tempfile.mkdtemp(prefix="output-", dir=self._directory)) / name
 
 

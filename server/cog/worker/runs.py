@@ -182,7 +182,7 @@ class Runs:
             if self._active.get(run.id) is run:
                 self._channel.put(wire.Metric(id=run.id, name=name, value=value, mode=mode))
 
-    def finish(self, run: Run, outcome: Outcome) -> None:
+    def finish(self, run: Run, outcome: Outcome, *, folder_used: bool) -> None:
         """Send what the prediction has printed and that it is done, and forget it.
 
         Raises as `wire.encode` does; then the prediction is still running.
@@ -199,6 +199,7 @@ class Runs:
                 error=outcome.error,
                 predict_time=self._clock() - run.started,
                 metrics=run.metrics.nested(),
+                folder_used=folder_used,
             )
             self._channel.put(done)
             del self._active[run.id]
