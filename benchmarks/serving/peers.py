@@ -50,7 +50,12 @@ PEERS = (
         name=OURS,
         app="cog",
         command=("python", "-m", "cog.server.http", "--host", "127.0.0.1"),
-        env={"COG_PREDICT_TYPE_STUB": "{kind}.py:Predictor", "COG_LOG_LEVEL": "warning"},
+        env={
+            "COG_PREDICT_TYPE_STUB": "{kind}.py:Predictor",
+            "COG_LOG_LEVEL": "warning",
+            # All of the row with the most connections, as the others' queues do.
+            "COG_QUEUE_CAPACITY": "{queue}",
+        },
         path="/predictions",
         is_cog=True,
     ),

@@ -109,7 +109,8 @@ class Server:
 def running(peer: Peer, kind: str, binaries: Path, app: Path, log: Path) -> Iterator[Server]:
     """Start a peer's server for one kind of predictor and stop it afterwards."""
     port = _free_port()
-    names = {"kind": kind, "port": str(port), "slots": "32" if kind == "parallel" else "1"}
+    names = {"kind": kind, "port": str(port), "queue": "100" if kind == "sleep" else "256"}
+    names["slots"] = "32" if kind == "parallel" else "1"
     env = {**os.environ, "PORT": names["port"], "BENCH_KIND": kind}
     env |= {name: value.format_map(names) for name, value in peer.env.items()}
     if not peer.requirements:

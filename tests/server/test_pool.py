@@ -59,6 +59,21 @@ def test_over_the_bound_a_prediction_is_refused_and_nothing_changes() -> None:
     assert repr(pool) == "<Pool 1 running, 0 idle, 1 waiting>"
 
 
+def test_what_a_pool_would_refuse_can_be_asked_beforehand() -> None:
+    pool = pool_with(slots=1, capacity=1)
+    pool.check(10**9)
+    pool.submit(Waiting("a"))
+    pool.check(1000)
+    with pytest.raises(QueueFull, match="bytes are waiting"):
+        pool.check(1001)
+    pool.submit(Waiting("b"))
+    with pytest.raises(QueueFull, match="1 predictions are waiting"):
+        pool.check(0)
+    pool.close()
+    with pytest.raises(Closed):
+        pool.check(0)
+
+
 def test_without_a_queue_a_busy_pool_is_at_capacity() -> None:
     pool = pool_with(slots=1, capacity=0)
     assert pool.submit(Waiting("a")) == (Start("a", "w"),)

@@ -145,9 +145,16 @@ class Pool:
             raise IdInUse(f"a prediction with the id {waiting.id!r} has not ended yet")
         if self._slots.idle:  # then nothing waits
             return (Start(waiting.id, self._slots.take(waiting.id)),)
-        self._check_room(waiting)
+        self._check_room(waiting.size)
         self._queue.put(waiting)
         return ()
+
+    def check(self, size: int) -> None:
+        """Raise what keeps `submit` from taking anything of that size, if something does."""
+        if self._closed:
+            raise Closed("the server is shutting down")
+        if not self._slots.idle:
+            self._check_room(size)
 
     def cancel(self, prediction: str) -> Actions:
         """End a waiting prediction, stop a running one once; an unknown id changes nothing."""
@@ -208,13 +215,13 @@ class Pool:
         """Take nothing more; what waits and what runs goes on."""
         self._closed = True
 
-    def _check_room(self, waiting: Waiting) -> None:
+    def _check_room(self, size: int) -> None:
         bound = self._bound
         if bound.count == 0:
             raise AtCapacity("all slots are busy and there is no queue")
         if self.waiting >= bound.count:
             raise QueueFull(f"{self.waiting} predictions are waiting")
-        if self._queue.size + waiting.size > bound.size:
+        if self._queue.size + size > bound.size:
             raise QueueFull(f"requests with {self._queue.size} bytes are waiting")
 
     def _fill(self) -> Iterator[Start]:

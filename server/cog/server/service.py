@@ -130,6 +130,9 @@ class Service(Owner, Overseer):
 
     async def _take(self, request: PredictionRequest, terms: Terms) -> Submitted:
         self.check_ready()
+        if not (request.id or terms.key or terms.join):
+            # It can only be a new one. Under overload nearly all are refused: before they cost.
+            self._check_room(terms)
         live = self._admission.make(request, terms)
         self._arriving[live.record] = live
         try:
@@ -306,11 +309,13 @@ class Service(Owner, Overseer):
     def _enqueue(self, live: Live) -> Actions:
         self.check_ready()
         terms = live.terms
+        self._check_room(terms)
         cost = self._pace.cost(terms.client)
+        return self._pool.submit(Waiting(live.id, terms.client, terms.priority, cost, terms.size))
+
+    def _check_room(self, terms: Terms) -> None:
         try:
-            return self._pool.submit(
-                Waiting(live.id, terms.client, terms.priority, cost, terms.size)
-            )
+            self._pool.check(terms.size)
         except AtCapacity as error:
             if self._workers.phase is not Phase.RESTARTING:
                 raise
