@@ -28,11 +28,15 @@ JSON = "application/vnd.pypi.simple.v1+json"
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A running index; ``url`` is how a build reaches it, ``asked`` are the paths it was asked."""
+    """A running index; ``url`` is how a build reaches it.
+
+    ``asked`` are the paths it was asked for, ``agents`` who asked, in the same order.
+    """
 
     url: str
     host: str
     asked: list[str] = field(repr=False)
+    agents: list[str] = field(repr=False)
 
 
 def wheel(
@@ -92,20 +96,24 @@ def serving(
 ) -> Iterator[Index]:
     """Serve ``files`` (file name to bytes) until the block ends."""
     asked: list[str] = []
-    server = ThreadingHTTPServer(("0.0.0.0", 0), _handler(files, credentials, asked))
+    agents: list[str] = []
+    server = ThreadingHTTPServer(("0.0.0.0", 0), _handler(files, credentials, asked, agents))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     ask = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
     host = run_docker(engine, *ask)
     try:
-        yield Index(f"http://{host}:{server.server_port}/simple/", host, asked)
+        yield Index(f"http://{host}:{server.server_port}/simple/", host, asked, agents)
     finally:
         server.shutdown()
         server.server_close()
 
 
 def _handler(
-    files: Mapping[str, bytes], credentials: tuple[str, str] | None, asked: list[str]
+    files: Mapping[str, bytes],
+    credentials: tuple[str, str] | None,
+    asked: list[str],
+    agents: list[str],
 ) -> type[BaseHTTPRequestHandler]:
     projects: dict[str, list[str]] = {}
     for name in files:
@@ -117,6 +125,7 @@ def _handler(
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            agents.append(self.headers.get("User-Agent", ""))
             _, kind, name = f"{self.path.partition('?')[0].rstrip('/')}//".split("/", 2)
             name = unquote(name.rstrip("/"))
             if wanted and self.headers.get("Authorization") != f"Basic {wanted}":

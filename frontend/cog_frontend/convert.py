@@ -26,6 +26,7 @@ from buildkit_llb import (
     cache,
     copy,
     diff,
+    http,
     merge,
     mkdir,
     mkfile,
@@ -221,11 +222,22 @@ class _Converter:
             base = self.around.base_key if mount.per_base else ""
             parts = (self.around.cache_namespace, mount.id, base)
             return cache(mount.target, id="/".join(filter(None, parts)), sharing=sharing)
+        if isinstance(mount, model.Download):
+            return self._download(mount, step)
         if isinstance(mount, model.Secret):
             return secret(mount.target, id=mount.id, optional=mount.optional)
         if isinstance(mount, model.Ssh):
             return ssh(id=mount.id)
         return self._files(mount, step)
+
+    def _download(self, mount: model.Download, step: model.Exec) -> Mount:
+        metadata = self._metadata(f"[internal] fetch {mount.name}", step.span)
+        file = http(mount.url, checksum=mount.checksum, filename=mount.name, metadata=metadata)
+        # A cache that is exported holds no sources (BuildKit's solver, ExportRoots): their copies.
+        path = f"/{mount.name}"
+        keeping = self._metadata(f"[internal] keep {mount.name}", step.span)
+        kept = scratch().file(copy(file, path, path), metadata=keeping)
+        return bind(mount.target, kept, selector=path, readonly=True)
 
     def _files(self, mount: model.SingleFile | model.Files, step: model.Exec) -> Mount:
         metadata = self._metadata(f"[internal] files for {step.title}", step.span)

@@ -81,6 +81,7 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
     filename: str = "cog.yaml",
     fail: dict[str, RpcError] | None = None,
     runner: Runner | None = None,
+    remotes: Mapping[str, Mapping[str, bytes]] | None = None,
 ) -> FakeBridge:
     """Run the frontend as the daemon would and return what the daemon saw."""
     images = {
@@ -98,6 +99,7 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
         caps=caps,
         fail=fail,
         runner=runner or resolver(NO_PACKAGES),
+        remotes=remotes,
     )
     given = {"filename": filename, "source": SOURCE, **(options or {})}
     environment = {

@@ -22,7 +22,7 @@ from cog_frontend.errors import Span
 # Keys that are read and checked, and that no build acts on: said, never dropped in silence.
 NOT_YET = frozenset(
     {
-        *("build.cache", "build.compression", "weights"),
+        *("build.compression", "weights"),
     }
 )
 

@@ -128,6 +128,7 @@ def _package_layers(
             *(requirements.options if requirements else ()),
         ),
         logins=credentials.logins(config.build.python_index),
+        keeps_files=config.build.cache is not None and config.build.cache.text == "state",
         system=system.NAME if system.NAME in before else "",
         compiling=cuda.compiling(project.stack),
         agent=config.build.ssh.text if config.build.ssh else "",

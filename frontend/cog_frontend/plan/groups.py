@@ -42,6 +42,11 @@ class Group:
     name: str
     packages: tuple[Package, ...]
 
+    @property
+    def is_source(self) -> bool:
+        """Whether its packages have to be built."""
+        return any(package.is_source for package in self.packages)
+
 
 def group(packages: Iterable[Package]) -> tuple[Group, ...]:
     """Return the groups of packages; those that are built come last, each group sorted by name."""

@@ -59,6 +59,19 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file of the internet, fetched by the builder and readable at ``target``.
+
+    ``checksum`` is ``sha256:...``: a file that the builder or a cache has is not asked for again.
+    """
+
+    target: str
+    url: str
+    checksum: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Secret:
     """A build secret, readable at ``target`` while a command runs; ``optional``: if given."""
 
@@ -74,7 +87,7 @@ class Ssh:
     id: str
 
 
-Mount = Bind | SingleFile | Files | Cache | Secret | Ssh
+Mount = Bind | SingleFile | Files | Cache | Download | Secret | Ssh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

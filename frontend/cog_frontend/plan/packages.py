@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cog_frontend.errors import Span
-from cog_frontend.plan import credentials, layout, uv
+from cog_frontend.plan import credentials, keep, layout, uv
 from cog_frontend.plan.credentials import LOGIN, Login
 from cog_frontend.plan.cuda import TOOLCHAIN, Compiling
-from cog_frontend.plan.groups import SOURCE, Group, group
+from cog_frontend.plan.groups import Group, group
 from cog_frontend.plan.lock import Lock, lock_text
 from cog_frontend.plan.locked import PROJECT_FILE, UV_LOCK, LockFile
-from cog_frontend.plan.model import Bind, Cache, Exec, File, Files, Layer, Mount, Ssh
+from cog_frontend.plan.model import Bind, Cache, Download, Exec, File, Files, Layer, Mount, Ssh
 from cog_frontend.plan.requirements import OWN_PACKAGES, PACKAGES_FILE, Requirements
 
 LOCK = "lock"
@@ -27,7 +27,8 @@ class Installing:
     ``span`` are the lines of cog.yaml that want them, ``env`` the user's environment, ``options``
     those of uv that stand for options in the requirement files, ``system`` the layer of system
     packages (empty: there is none); ``compiling``: some are compiled with nvcc; ``agent`` is the id
-    of the SSH agent for packages from git (empty: none); ``logins`` are the credentials of indexes.
+    of the SSH agent for packages from git (empty: none); ``logins`` are the credentials of indexes;
+    ``keeps_files``: fetched files are states of the build.
     """
 
     span: Span | None
@@ -37,6 +38,7 @@ class Installing:
     compiling: Compiling | None = None
     agent: str = ""
     logins: tuple[Login, ...] = ()
+    keeps_files: bool = False
 
 
 # What of the user's environment has a part in fetching and unpacking a wheel.
@@ -133,7 +135,7 @@ def _answer(
         title=title,
         span=installing.span,
         cwd=layout.BUILD_REQUIREMENTS,
-        mounts=_mounts(installing, files),
+        mounts=_mounts(replace(installing, keeps_files=False), files),
         env=_environment(installing),
     )
 
@@ -145,9 +147,10 @@ def group_layers(lock: Lock, installing: Installing, *, venv: str) -> tuple[Laye
     system packages too, and on all other packages where builds are not isolated.
     """
     layers: list[Layer] = []
-    for each in group(lock.packages):
+    groups = group(lock.packages)
+    for each in keep.apart(groups) if installing.keeps_files else groups:
         needs: tuple[str, ...] = (venv,)
-        if each.name == SOURCE:
+        if each.is_source:
             needs += (installing.system,) if installing.system else ()
             if installing.compiling or _shares_builds(installing.env):
                 needs += tuple(layer.name for layer in layers)
@@ -191,6 +194,9 @@ def _fetching(of: Group, installing: Installing) -> Installing:
 
 
 def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
+    downloads: tuple[Download, ...] = ()
+    if installing.keeps_files:
+        of, downloads = keep.kept(of, {login.host for login in installing.logins})
     install = Exec(
         args=(
             *("/bin/sh", "-c", _INSTALL, "install"),
@@ -202,14 +208,17 @@ def _layer(of: Group, installing: Installing, needs: tuple[str, ...]) -> Layer:
         span=installing.span,
         path=(layout.VENV_BIN,),
         cwd=layout.BUILD_REQUIREMENTS,
-        mounts=_mounts(
-            installing,
-            Files(
-                target=layout.BUILD_REQUIREMENTS,
-                files=(File(path=_LOCK_FILE, data=lock_text(of.packages)),),
-                project=tuple(sorted({path for each in of.packages for path in each.files})),
+        mounts=(
+            *_mounts(
+                installing,
+                Files(
+                    target=layout.BUILD_REQUIREMENTS,
+                    files=(File(path=_LOCK_FILE, data=lock_text(of.packages)),),
+                    project=tuple(sorted({path for each in of.packages for path in each.files})),
+                ),
+                builds=of.is_source,
             ),
-            builds=of.name == SOURCE,
+            *downloads,
         ),
         env=_environment(installing),
     )
@@ -228,14 +237,12 @@ def _environment(installing: Installing) -> Env:
 
 def _mounts(installing: Installing, files: Files, *, builds: bool = False) -> tuple[Mount, ...]:
     """uv, its input, its cache: what is built on one base image may not run on another."""
+    name = "cogkit/uv-builds" if builds else "cogkit/uv"
+    cache = Cache(target=uv.CACHE, id=name, per_base=builds)
     return (
         Bind(target=layout.BUILD_UV, path=layout.TOOLBOX_UV),
         files,
-        Cache(
-            target=uv.CACHE,
-            id="cogkit/uv-builds" if builds else "cogkit/uv",
-            per_base=builds,
-        ),
+        *(() if installing.keeps_files else (cache,)),
         *credentials.mounts(installing.logins),
         *((Ssh(id=installing.agent),) if installing.agent else ()),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 _NAME = re.compile(
     r"^[^-]+-[^-]+(?:-\d[^-]*)?-(?P<python>[^-]+)-(?P<abi>[^-]+)-(?P<platform>[^-]+)\.whl$"
 )
+# manylinux_2_28: wheels for older C libraries have names of their own, such as manylinux2014.
+_GLIBC = re.compile(r"linux_2_(\d+)_")
 _CPYTHON = re.compile(r"^cp3(\d+)$")
 _GENERIC = re.compile(r"^py3(\d*)$")
 
@@ -68,6 +70,21 @@ def fits(filename: str, target: Target) -> bool:
     return _fits_platform(match["platform"].split("."), target) and any(
         _fits_python(tag, abis, target.minor) for tag in match["python"].split(".")
     )
+
+
+def preference(filename: str) -> tuple[int, int, int]:
+    """Order wheels that fit: the one for most machines with the most of its own comes last.
+
+    Compiled for one Python beats compiled for several, and that beats not compiled. Of two for one
+    machine, the one that asks for the older C library runs on more base images.
+    """
+    match = _NAME.match(filename)
+    if match is None:
+        return (0, 0, 0)
+    compiled = 0 if match["platform"] == "any" else 1
+    own = 1 if match["abi"].startswith("cp") else 0
+    asked = [int(number) for number in _GLIBC.findall(match["platform"])]
+    return (compiled, own, -min(asked, default=0))
 
 
 def _fits_python(tag: str, abis: list[str], minor: int) -> bool:
