@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cog_cli import explain as explaining
 from cog_cli import predict as prediction
 from cog_cli.app import (
     App,
@@ -17,10 +18,11 @@ from cog_cli.app import (
     project_progress,
 )
 from cog_cli.container import running
-from cog_cli.docker import Image, image_reference
+from cog_cli.docker import Image, image_reference, inspect_image, layer_sizes
 from cog_cli.errors import CliError
 from cog_cli.interface import Interface, interface
 from cog_cli.predict import Given
+from cog_frontend import plan
 from cog_frontend.options import TARGET_LOCK
 from cog_frontend.plan import LOCK_FILE
 
@@ -51,6 +53,23 @@ def lock(app: App, config: str, choices: BuildChoices) -> None:
     project = app.project(config, relock=True)
     export_target(app, project, choices, TARGET_LOCK)
     app.screen.note(f"wrote {project.root / LOCK_FILE}")
+
+
+def explain(app: App, config: str, *, why_rebuilt: str | None, as_json: bool) -> None:
+    """Show what was decided for the project, or what changed since ``why_rebuilt`` was built."""
+    project = app.project(config)
+    now, name = project.record, why_rebuilt or project.image
+    image = inspect_image(app.docker, image_reference(name))
+    built = plan.read_record(image.labels.get(plan.LABEL, "")) if image else None
+    if why_rebuilt and built is None:
+        reason = "is not on this machine" if image is None else "was not built by this cogkit"
+        raise CliError(f"image '{name}' {reason}: there is nothing to compare with")
+    sizes = layer_sizes(app.docker, name) if built else ()
+    explanation = explaining.explain(now, name, built, sizes)
+    if why_rebuilt and built:
+        explanation = replace(explanation, changes=plan.compare(built, explanation.record))
+    show = explaining.as_json if as_json else explaining.as_text
+    app.screen.out(show(explanation))
 
 
 def predict(app: App, source: Source, given: Given, destination: Path | None) -> None:

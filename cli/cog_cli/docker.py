@@ -153,6 +153,13 @@ def inspect_image(docker: Docker, name: str) -> Image | None:
     return Image(config.get("Labels") or {})
 
 
+def layer_sizes(docker: Docker, name: str) -> tuple[int, ...]:
+    """Return the unpacked sizes of an image's layers, oldest first; none where it is not here."""
+    answer = docker.ask("history", "--no-trunc", "--human=false", "--format", "{{.Size}}", name)
+    sizes = [line for line in answer.stdout.splitlines() if line.isdigit()]
+    return tuple(map(int, reversed(sizes))) if answer.status == 0 else ()
+
+
 def pull(docker: Docker, name: str) -> None:
     """Pull an image; CliError when there is none of this name."""
     if docker.show("pull", name):

@@ -209,6 +209,19 @@ def serve(app: App, **flags: Unpack[_ServeFlags]) -> None:
     commands.serve(app, _source(app, flags), host=flags["host"], port=flags["port"])
 
 
+@cli.command(epilog=_EPILOG, short_help="Show what is decided for the project, and why.")
+@click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
+@click.option("--json", "as_json", is_flag=True, help="For a program: docs/explain.schema.json.")
+@click.option("--why-rebuilt", metavar="IMAGE", help="What changed since IMAGE was built.")
+@click.pass_obj
+def explain(app: App, config: str, *, as_json: bool, why_rebuilt: str | None) -> None:
+    """Show every decision with its reason and its line, and the layers of the image.
+
+    Sizes and groups of packages are those of the project's image, where it has been built.
+    """
+    commands.explain(app, config, why_rebuilt=why_rebuilt, as_json=as_json)
+
+
 @cli.command("init", epilog=_EPILOG, short_help="Write the files of a new project.")
 @click.pass_obj
 def init_(app: App) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from cog_cli.errors import CliError
 from cog_cli.report import describe
+from cog_frontend import plan
 from cog_frontend.config import Config, is_inside, read_config
 from cog_frontend.errors import ProjectError
 from cog_frontend.project import read_project
+from cog_frontend.version import VERSION
 
 CONFIG_NAME = "cog.yaml"
 # BuildKit reads the directive from the first line (frontend/dockerfile/parser/directives.go).
@@ -24,15 +26,23 @@ _NAME_LIMIT = 30
 class Project:
     """A folder with a config that was read without problems.
 
-    ``schema`` is the OpenAPI document of its predictor, empty when the config names none.
-    ``has_syntax``: the config's first line names the frontend image itself.
+    ``facts`` is what a plan is made from; ``schema`` is the OpenAPI document of its predictor,
+    empty when the config names none. ``has_syntax``: the config's first line names the frontend
+    image itself.
     """
 
     root: Path
     file: Path
     config: Config
+    facts: plan.Project
     schema: str
     has_syntax: bool
+
+    @property
+    def record(self) -> plan.Record:
+        """What its plan is made of, without the packages that only a build works out."""
+        planned = plan.make_plan(self.config, self.facts, version=VERSION)
+        return plan.record(planned, config_file=self.file.name, version=VERSION)
 
     @property
     def image(self) -> str:
@@ -83,6 +93,7 @@ def load(file: Path, *, relock: bool = False) -> Project:
         root=root,
         file=file,
         config=config,
+        facts=facts,
         schema=facts.schema,
         has_syntax=_SYNTAX.match(data) is not None,
     )

@@ -27,7 +27,7 @@ from cog_frontend.gateway import (
     single_image,
 )
 from cog_frontend.ignore import ignore_patterns
-from cog_frontend.image import image_config
+from cog_frontend.image import base_labels, image_config
 from cog_frontend.images import (
     Images,
     image_state,
@@ -218,7 +218,7 @@ class Build:
         platform = started.images.platform
         planned = started.planner(self._described(started))
         ref = self._start_solve(convert(planned, started.around), platform)
-        labels = dict(self._options.labels)
+        labels = base_labels(started.base) | dict(self._options.labels)
         image = image_config(started.base.config, planned.image, platform, labels)
         return _Solved(ref=ref, config=image, base_config=started.base.config)
 

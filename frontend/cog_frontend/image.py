@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from buildkit_llb import Platform
+from cog_frontend.gateway import ResolvedImage
 from cog_frontend.plan.model import ImageSettings
 
 # What a base image without any settings runs with (BuildKit's default for scratch).
@@ -59,6 +60,13 @@ _LIBRARY_PATH = "LD_LIBRARY_PATH"
 _KEPT = frozenset({"author", "variant", "os.version", "os.features", "history"})
 # Settings of the base's own program, which is not what this image runs.
 _DROPPED = frozenset({"Healthcheck", "OnBuild", "ArgsEscaped", "Image"})
+
+
+def base_labels(base: ResolvedImage) -> dict[str, str]:
+    """The base as OCI's annotations name it (image-spec annotations.md)."""
+    name, _, digest = base.pinned.partition("@")
+    named = {"org.opencontainers.image.base.name": name}
+    return named | ({"org.opencontainers.image.base.digest": digest} if digest else {})
 
 
 def base_env(base: bytes) -> dict[str, str]:

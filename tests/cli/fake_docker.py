@@ -43,6 +43,7 @@ class FakeDocker:
 
     images: dict[str, Mapping[str, str]] = field(default_factory=dict)
     remote: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    history: tuple[int, ...] = ()
     address: str = "127.0.0.1:1"
     daemon: bool = True
     gpus: bool = True
@@ -56,13 +57,15 @@ class FakeDocker:
     containers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     started: list[tuple[str, ...]] = field(default_factory=list)
 
-    def ask(self, *argv: str) -> Answer:
+    def ask(self, *argv: str) -> Answer:  # noqa: PLR0911 - one answer per command
         self.calls.append(argv)
         if not self.daemon:
             return Answer(1, "", NO_DAEMON + "\n")
         match argv:
             case ("version", *_):
                 return Answer(0, "28.5.2\n", "")
+            case ("history", *_):
+                return Answer(0, "".join(f"{size}\n" for size in reversed(self.history)), "")
             case ("image", "inspect", name):
                 return self._inspect(name)
             case ("create", "--name", name, *_):

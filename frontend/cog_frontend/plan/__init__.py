@@ -2,6 +2,7 @@
 
 from cog_frontend.plan.base import choose_base
 from cog_frontend.plan.choose import choose_stack
+from cog_frontend.plan.compare import Change, compare
 from cog_frontend.plan.compile import BEFORE_PACKAGES, Project, effective_config, make_plan
 from cog_frontend.plan.compiling import compiling_code
 from cog_frontend.plan.described import DESCRIBED, DESCRIBED_FILE
@@ -9,6 +10,7 @@ from cog_frontend.plan.lock import Lock, read_lock
 from cog_frontend.plan.locked import LOCK_FILE, LockFile, find_lock, lock_document
 from cog_frontend.plan.model import Plan
 from cog_frontend.plan.packages import LOCK
+from cog_frontend.plan.record import LABEL, DecisionRecord, Record, read_record, record, record_json
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
@@ -19,18 +21,23 @@ __all__ = [
     "BEFORE_PACKAGES",
     "DESCRIBED",
     "DESCRIBED_FILE",
+    "LABEL",
     "LOCK",
     "LOCK_FILE",
+    "Change",
+    "DecisionRecord",
     "Facts",
     "Lock",
     "LockFile",
     "Plan",
     "Project",
+    "Record",
     "Requirements",
     "Stack",
     "Target",
     "choose_base",
     "choose_stack",
+    "compare",
     "compiling_code",
     "effective_config",
     "find_lock",
@@ -40,6 +47,9 @@ __all__ = [
     "make_plan",
     "plan_json",
     "read_lock",
+    "read_record",
     "read_requirements",
+    "record",
+    "record_json",
     "target",
 ]

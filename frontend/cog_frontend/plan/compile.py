@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cog_frontend.config import Config
 from cog_frontend.errors import Problem, Span
@@ -31,6 +31,7 @@ from cog_frontend.plan.model import (
     Plan,
     Write,
 )
+from cog_frontend.plan.record import LABEL, record, record_json
 from cog_frontend.plan.requirements import Requirements
 from cog_frontend.plan.stack import Stack
 
@@ -90,13 +91,21 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     layers.append(user.home_layer(config.build.user))
     layers += [_source_layer(), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
-    return Plan(
+    planned = Plan(
         base=base,
         layers=tuple(layer for layer in layers if layer),
         image=_image(config, project, base, version),
         images=(stack.toolkit.image,) if stack.toolkit else (),
         decisions=(*base_decisions(config), *stack.decisions),
     )
+    return _recorded(planned, project.config_file[0], version)
+
+
+def _recorded(planned: Plan, config_file: str, version: str) -> Plan:
+    """The plan with what it was made of in a label."""
+    made = record(planned, config_file=config_file, version=version)
+    labels = (*planned.image.labels, (LABEL, record_json(made)))
+    return replace(planned, image=replace(planned.image, labels=labels))
 
 
 def _described(config: Config, project: Project, image: list[Layer | None]) -> Layer | None:
