@@ -36,6 +36,8 @@ def _step(step: model.Step, toolbox: str) -> Iterator[str]:
             yield f"COPY --from={toolbox} {step.path} {step.dest}"
         case model.Copy():
             yield f"COPY {step.path} {step.dest}"
+        case model.Fetch():
+            yield f"ADD --checksum={step.checksum} {step.url} {step.dest}"
         case model.Write():
             for file in step.files:
                 yield from _file(file)

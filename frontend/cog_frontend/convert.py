@@ -171,6 +171,8 @@ class _Converter:
             return state.file(*_write(step.files), *made, metadata=metadata)
         if isinstance(step, model.Copy):
             return state.file(self._copy(step), metadata=metadata)
+        if isinstance(step, model.Fetch):
+            return state.file(self._fetch(step, metadata), metadata=metadata)
         ran = self._exec(step, state, layer.made, again=again)
         if layer.made:
             return ran.output(layer.made)
@@ -188,7 +190,14 @@ class _Converter:
             follow_symlink=not is_pattern,
             allow_wildcard=is_pattern,
             allow_empty_wildcard=is_pattern,
+            include=step.include,
+            exclude=step.exclude,
         )
+
+    def _fetch(self, step: model.Fetch, metadata: Metadata) -> FileAction:
+        name = posixpath.basename(step.dest)
+        file = http(step.url, checksum=step.checksum, filename=name, mode=0o644, metadata=metadata)
+        return copy(file, f"/{name}", step.dest, create_dest_path=True)
 
     def _exec(self, step: model.Exec, state: State, made: str, *, again: bool) -> Exec:
         running = state.with_cwd(step.cwd)

@@ -20,11 +20,7 @@ from cog_frontend.config.shapes import Boolean, Complaint, Positive, Word
 from cog_frontend.errors import Span
 
 # Keys that are read and checked, and that no build acts on: said, never dropped in silence.
-NOT_YET = frozenset(
-    {
-        *("build.compression", "weights"),
-    }
-)
+NOT_YET = frozenset({"build.compression"})
 
 _LAST = "its commands run after those of build.run: move them to its end"
 

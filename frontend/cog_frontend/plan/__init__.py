@@ -15,6 +15,7 @@ from cog_frontend.plan.requirements import Requirements, from_packages, read_req
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
 from cog_frontend.plan.wanted import listing
+from cog_frontend.plan.weights import weight_problems
 from cog_frontend.plan.wheel import Target, target
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "record",
     "record_json",
     "target",
+    "weight_problems",
 ]

@@ -18,6 +18,7 @@ from cog_frontend.plan import (
     system,
     trust,
     user,
+    weights,
 )
 from cog_frontend.plan.base import base_decisions, choose_base, python_span
 from cog_frontend.plan.lock import Lock
@@ -89,14 +90,18 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     # metadata stands after the source: its cog.yaml wins over another file of that name.
     layers = [*before, _runtime_layer(config), *installed, *copies, run]
     layers.append(user.home_layer(config.build.user))
-    layers += [_source_layer(), _metadata_layer(project)]
+    layers += [*weights.weight_layers(config), _source_layer(config), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
     planned = Plan(
         base=base,
         layers=tuple(layer for layer in layers if layer),
         image=_image(config, project, base, version),
         images=(stack.toolkit.image,) if stack.toolkit else (),
-        decisions=(*base_decisions(config), *stack.decisions),
+        decisions=(
+            *base_decisions(config),
+            *stack.decisions,
+            *weights.weight_decisions(config),
+        ),
     )
     return _recorded(planned, project.config_file[0], version)
 
@@ -190,11 +195,15 @@ def _metadata_layer(project: Project) -> Layer:
     return Layer(name="schema", steps=(Write(files=tuple(files), title=title),))
 
 
-def _source_layer() -> Layer:
-    title = f"[source] copy the project to {layout.SOURCE}"
-    return Layer(
-        name="source", steps=(Copy(source="project", path="/", dest=layout.SOURCE, title=title),)
+def _source_layer(config: Config) -> Layer:
+    copy = Copy(
+        source="project",
+        path="/",
+        dest=layout.SOURCE,
+        title=f"[source] copy the project to {layout.SOURCE}",
+        exclude=weights.project_patterns(config),
     )
+    return Layer(name="source", steps=(copy,))
 
 
 def _image(config: Config, project: Project, base: Base, version: str) -> ImageSettings:

@@ -111,11 +111,25 @@ class Copy:
     """Copies the content of ``path`` in a source to ``dest``.
 
     ``source`` is ``toolbox``, ``project`` or one of the plan's images. A ``path`` with a star in it
-    names files, which are copied into ``dest``.
+    names files, which are copied into ``dest``. ``include`` and ``exclude`` are patterns of what to
+    take, as in a .dockerignore; no ``include``: all of it.
     """
 
     source: str
     path: str
+    dest: str
+    title: str
+    span: Span | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Downloads a file to ``dest``; with its ``checksum`` (``sha256:...``) only where it is new."""
+
+    url: str
+    checksum: str
     dest: str
     title: str
     span: Span | None = None
@@ -140,7 +154,7 @@ class Write:
     span: Span | None = None
 
 
-Step = Exec | Copy | Write
+Step = Exec | Copy | Fetch | Write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

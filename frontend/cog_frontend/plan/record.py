@@ -18,6 +18,7 @@ from cog_frontend.plan.model import (
     Copy,
     Decision,
     Exec,
+    Fetch,
     File,
     Files,
     Layer,
@@ -169,7 +170,10 @@ def _inputs(step: Step) -> Iterator[tuple[str, str]]:
         for mount in step.mounts:
             yield from _mounted(mount)
     elif isinstance(step, Copy):
-        yield f"{step.path} of the {step.source}", _digest(step.dest)
+        chosen = (step.dest, step.include, step.exclude)
+        yield f"{step.path} of the {step.source}", _digest(*chosen)
+    elif isinstance(step, Fetch):
+        yield step.url, _digest(step.checksum, step.dest)
     else:
         yield step.title, _digest([str(folder) for folder in step.folders])
         yield from map(_file, step.files)
