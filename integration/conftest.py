@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -67,10 +68,15 @@ class Workplace:
         """Return a path beside the projects for a test's own files."""
         return self._folder.parent / f"{self._folder.name}-{name}"
 
-    def build(self, project: Path, *options: str) -> tuple[str, BuildResult]:
-        """Build a project; return the tag and how it ended."""
+    def tag(self) -> str:
+        """Return a new tag; the image that gets it is removed at the end."""
         tag = f"cogkit-test-{os.getpid()}-{next(TAGS)}"
         self._tags.append(tag)
+        return tag
+
+    def build(self, project: Path, *options: str) -> tuple[str, BuildResult]:
+        """Build a project; return the tag and how it ended."""
+        tag = self.tag()
         return tag, build(self.engine, project, tag, options)
 
     def image(self, project: Path, *options: str) -> str:
@@ -85,6 +91,38 @@ class Workplace:
         with running(self.engine, tag, env) as model:
             wait_for_health(model)
             yield model
+
+    def files(self, tag: str, folder: str) -> set[str]:
+        """Return the paths of the files below a folder of an image; not cogkit's own records."""
+        with self._exported(tag) as image:
+            names = (entry.name for entry in image if not entry.isdir())
+            below = {
+                name.removeprefix(f"{folder}/") for name in names if name.startswith(f"{folder}/")
+            }
+        return below - {".cog/openapi_schema.json", ".cog/pylock.toml"}
+
+    def read(self, tag: str, path: str) -> bytes:
+        """Return a file of an image."""
+        with self._exported(tag) as image:
+            found = image.extractfile(path)
+            assert found is not None
+            return found.read()
+
+    def created(self, tag: str) -> str:
+        """Return when an image says it was made."""
+        return run_docker(self.engine, "image", "inspect", "--format", "{{.Created}}", tag)
+
+    @contextmanager
+    def _exported(self, tag: str) -> Iterator[tarfile.TarFile]:
+        container = run_docker(self.engine, "create", tag, "none")
+        saved = self.scratch(f"{container}.tar")
+        try:
+            run_docker(self.engine, "export", "--output", str(saved), container)
+            with tarfile.open(saved) as image:
+                yield image
+        finally:
+            run_docker(self.engine, "rm", container)
+            saved.unlink(missing_ok=True)
 
     def clean(self) -> None:
         """Remove the images that were made."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from cog_frontend.options import CAPS
 from integration.conftest import Workplace
 from integration.frontend_images import ROOT, run_docker
 from integration.model import image_config
@@ -36,9 +37,7 @@ def test_the_frontend_image_is_small_and_labelled(one_place: Workplace) -> None:
     labels = image_config(one_place.engine, one_place.images.frontend)["Labels"]
     assert labels["moby.buildkit.frontend.network.none"] == "true"
     caps = labels["moby.buildkit.frontend.caps"].split(",")
-    assert {f"moby.buildkit.frontend.{cap}" for cap in ("inputs", "subrequests", "contexts")} <= {
-        *caps
-    }
+    assert {*caps} == CAPS
 
 
 def test_the_frontend_image_holds_bytecode_only(one_place: Workplace) -> None:

@@ -25,6 +25,7 @@ def main() -> None:
         trace = trace_this_process()
     bridge = Bridge(trace.watch(connection) if trace else connection)
     bridge.start_ping()
+    bridge.start_inputs()
 
     from cog_frontend.session import serve  # noqa: PLC0415 - after the first request, see above
 

@@ -38,10 +38,12 @@ from cog_frontend.images import (
     start_others,
 )
 from cog_frontend.locking import Locking
+from cog_frontend.option_values import OptionError
 from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
 from cog_frontend.project import describe_project, read_project
 from cog_frontend.version import VERSION
 
+RESOURCES_CAP = "exec.meta.linux.resources"
 _NO_CONFIG = "create it with `cog init`, or name it with -f"
 
 
@@ -78,13 +80,14 @@ class Build:
         self._options = options
         self._opened = opened
         self._files = opened.files
+        self._filename = opened.sources.filename
         self._config_data = b""
         self._user: Located | None = None
 
     @property
     def sources(self) -> dict[str, bytes]:
         """The files read so far, by the names that problems use."""
-        return {**self._files.seen, self._options.filename: self._config_data}
+        return {**self._files.seen, self._filename: self._config_data}
 
     def run(self) -> Result:
         """Solve the project and return what the exporter needs.
@@ -92,9 +95,9 @@ class Build:
         Raises ``FrontendError`` for what the user can mend and ``RpcError`` for what the daemon
         reports itself.
         """
-        _refuse_unsupported(self._options)
+        self._refuse_unsupported()
         self._config_data = self._read_config()
-        config, problems, warnings = examine_config(self._config_data, self._options.filename)
+        config, problems, warnings = examine_config(self._config_data, self._filename)
         self._options = self._options.for_platforms(
             [platform.text for platform in config.build.platforms]
         )
@@ -102,7 +105,7 @@ class Build:
         if not problems:
             self._start_reading(config)
         self._user = config.build.user
-        config_file = (self._options.filename, self._config_data)
+        config_file = (self._filename, self._config_data)
         target = self._options.target
         project = read_project(
             config, config_file, self._files.read, known=problems, relock=target == TARGET_LOCK
@@ -112,7 +115,8 @@ class Build:
         )
         project = replace(project, certificates=certificates)
         self._warn((*warnings, *project.warnings))
-        ignore = ignore_patterns(self._opened.ignore())
+        self._warn_of_options()
+        ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
         builds = [self._start(config, project, each, ignore) for each in images]
         if target == TARGET_LOCK:
             return self._lock(config, project, builds)
@@ -122,7 +126,7 @@ class Build:
         """The lock file of all platforms, and nothing else."""
         if project.requirements is None:
             problem = Problem(
-                file=self._options.filename,
+                file=self._filename,
                 message="there is nothing to lock: no requirements are named",
                 hint="add build.python_requirements",
             )
@@ -136,8 +140,16 @@ class Build:
         )
         return Result(ref=self._start_solve(state, builds[0].images.platform).result())
 
+    def _refuse_unsupported(self) -> None:
+        options = self._options
+        if options.target and options.target != TARGET_LOCK:
+            text = f"there is no target {options.target!r}: {TARGET_LOCK} is the only one"
+            raise FrontendError(text)
+        if options.sandbox.resources and RESOURCES_CAP not in self._bridge.ping().llb:
+            raise OptionError("the builder is too old for limits of memory and processors")
+
     def _read_config(self) -> bytes:
-        name = self._options.filename
+        name = self._filename
         data = self._opened.config.result()
         if data is None:
             problem = Problem(file=name, message="there is no such file", hint=_NO_CONFIG)
@@ -161,8 +173,8 @@ class Build:
 
     def _warn(self, warnings: tuple[Problem, ...]) -> None:
         """Show warnings with their lines, beside the step that loads the config."""
-        digest = context.definition(self._options).head
-        assert digest is not None  # a local source is an op
+        digest = self._opened.definition.head
+        assert digest is not None  # it has been solved
         for warning in warnings:
             data = self.sources.get(warning.file)
             self._bridge.warn(
@@ -171,6 +183,16 @@ class Build:
                 info=None if data is None else llb.SourceInfo(filename=warning.file, data=data),
                 ranges=() if data is None or warning.span is None else (lines(warning.span),),
             )
+
+    def _warn_of_options(self) -> None:
+        if not self._options.build_args:
+            return
+        from cog_frontend.build_args import without_effect  # noqa: PLC0415 - few builds have some
+
+        digest = self._opened.definition.head
+        assert digest is not None  # it has been solved
+        for text in without_effect(self._options):
+            self._bridge.warn(digest, text)
 
     def _platforms(self, capabilities: Capabilities) -> tuple[llb.Platform, ...]:
         if self._options.platforms:
@@ -191,7 +213,7 @@ class Build:
             return self._start_solve(state, images.platform, run=run)
 
         first = planner(project)
-        base = resolved_base(images, first.base, self._options.filename)
+        base = resolved_base(images, first.base, self._filename)
         around = self._surroundings(first, images, base, ignore)
         platform = images.platform
         target = plan.target(config.python_minor, platform.architecture, platform.variant)
@@ -251,8 +273,8 @@ class Build:
         base: ResolvedImage,
         ignore: tuple[str, ...],
     ) -> Surroundings:
-        options, platform = self._options, images.platform
-        source = llb.SourceInfo(filename=options.filename, data=self._config_data, language="YAML")
+        options, platform, sources = self._options, images.platform, self._opened.sources
+        source = llb.SourceInfo(filename=self._filename, data=self._config_data, language="YAML")
         prefix = f"{platform} " if options.multi_platform else ""
         base_metadata = llb.Metadata(
             name=f"[{prefix}base] FROM {base.ref}", locations=location(source, planned.base.span)
@@ -262,8 +284,8 @@ class Build:
         return Surroundings(
             base=image_state(base, platform, base_metadata),
             toolbox=image_state(resolved_toolbox(images), platform, toolbox_metadata),
-            project=context.project_source(options, ignore),
-            inputs=context.files_source(options, planned.project_files or ("cog.yaml",)),
+            project=sources.project(ignore),
+            inputs=sources.files(planned.project_files or ("cog.yaml",)),
             source=source,
             can_merge={"mergeop", "diffop"} <= self._bridge.ping().llb,
             no_cache=options.no_cache,
@@ -273,7 +295,7 @@ class Build:
             base_key=base.pinned,
             images={
                 image.name: image_state(
-                    resolved_other(image, others[image.name], options.filename),
+                    resolved_other(image, others[image.name], self._filename),
                     platform,
                     llb.Metadata(
                         name=f"[{prefix}{image.name}] FROM {image.ref}",
@@ -293,9 +315,9 @@ class Build:
         for ref, _, _ in images.values():
             self._check_user(ref)
         if self._options.multi_platform:
-            return multi_image(images)
+            return multi_image(images, epoch=self._options.epoch)
         ((platform, (ref, config, base_config)),) = images.items()
-        return single_image(ref, config, platform, base_config)
+        return single_image(ref, config, platform, base_config, epoch=self._options.epoch)
 
     def _check_user(self, ref: Ref | None) -> None:
         """Refuse a user that the finished image does not know: its containers could not start."""
@@ -303,15 +325,6 @@ class Build:
         for file in accounts.named_files(user):
             content = None if ref is None else self._bridge.read_file_optional(ref, file)
             assert user is not None  # without one no file is named
-            problem = accounts.unknown_name(user, file, content, self._options.filename)
+            problem = accounts.unknown_name(user, file, content, self._filename)
             if problem:
                 raise ProjectError([problem])
-
-
-def _refuse_unsupported(options: Options) -> None:
-    if options.context:
-        raise FrontendError(
-            f"the build context {options.context} is remote: only a local folder is supported"
-        )
-    if options.target and options.target != TARGET_LOCK:
-        raise FrontendError(f"there is no target {options.target!r}: {TARGET_LOCK} is the only one")

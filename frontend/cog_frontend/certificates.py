@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Callable
 
-from cog_frontend.sandbox import OptionError
+from cog_frontend.option_values import OptionError
 
 ARG_CERTIFICATES = "COG_CA_CERT"
 

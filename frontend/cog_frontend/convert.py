@@ -219,7 +219,10 @@ class _Converter:
             ulimits=sandbox.ulimits,
             hostname=sandbox.hostname,
             cgroup_parent=sandbox.cgroup_parent,
-            metadata=self._metadata(step.title, step.span, ignore_cache=again),
+            metadata=replace(
+                self._metadata(step.title, step.span, ignore_cache=again),
+                linux_resources=sandbox.resources,
+            ),
         )
 
     def _mount(self, mount: model.Mount, step: model.Exec) -> Mount:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import posixpath
 
-# Never part of an image, whatever a pattern re-includes: the repository and cogkit's own state.
-ALWAYS = (".git", ".cog")
+# Never part of an image, whatever a pattern re-includes: cogkit's own state, and the repository
+# unless the client asks for it.
+STATE = ".cog"
+REPOSITORY = ".git"
 
 
-def ignore_patterns(data: bytes | None) -> tuple[str, ...]:
+def ignore_patterns(data: bytes | None, *, keep_git_dir: bool = False) -> tuple[str, ...]:
     """Return the patterns of an ignore file (None: there is none), with what is always left out."""
     text = (data or b"").decode("utf-8-sig", "replace")
-    patterns = (_pattern(line) for line in text.splitlines())
-    return (*(pattern for pattern in patterns if pattern), *ALWAYS)
+    # Lines end as Go's bufio.ScanLines has it; Python knows more ends, which names may hold.
+    patterns = (_pattern(line.removesuffix("\r")) for line in text.split("\n"))
+    always = (STATE,) if keep_git_dir else (REPOSITORY, STATE)
+    return (*(pattern for pattern in patterns if pattern), *always)
 
 
 def _pattern(line: str) -> str:

@@ -9,10 +9,10 @@ import buildkit_llb as llb
 from cog_frontend.errors import FrontendError, Problem, ProjectError, Span
 from cog_frontend.gateway import Bridge, Pending, ResolvedImage
 from cog_frontend.image import base_env
+from cog_frontend.option_values import OptionError
 from cog_frontend.options import ARG_TOOLBOX, Options, named_context, toolbox_reference
 from cog_frontend.plan.model import Base, Image
 from cog_frontend.rpc import RpcError
-from cog_frontend.sandbox import OptionError
 from cog_frontend.version import FRONTEND
 
 TOOLBOX = "cogkit-toolbox"

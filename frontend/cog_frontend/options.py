@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from buildkit_llb import LLBError, Platform
-from cog_frontend.sandbox import PREFIX_BUILD_ARG, OptionError, Sandbox, read_sandbox
+from cog_frontend.option_values import (
+    PREFIX_BUILD_ARG,
+    OptionError,
+    boolean,
+    names,
+    number,
+    one_of,
+)
+from cog_frontend.sandbox import Sandbox, read_sandbox
 
 KEY_FILENAME = "filename"
 KEY_PLATFORM = "platform"
@@ -21,14 +29,33 @@ KEY_CACHE_IMPORTS = "cache-imports"
 KEY_CACHE_FROM = "cache-from"
 KEY_RESOLVE_MODE = "image-resolve-mode"
 KEY_CONTEXT = "context"
+KEY_CONTEXT_NAME = "contextkey"
+KEY_CONTEXT_SUBDIR = "contextsubdir"
+KEY_CONFIG_NAME = "dockerfilekey"
 KEY_SOURCE = "source"
 KEY_REQUEST = "requestid"
+KEY_CAPS = "frontend.caps"
 PREFIX_LABEL = "label:"
 PREFIX_CONTEXT = "context:"
+PREFIX_INPUT = "input-metadata:"
+PREFIX_SESSION = "local-sessionid:"
+PREFIX_SHARED_KEY = "sharedkey:localdir:"
+PREFIX_ATTEST = "attest:"
 ARG_MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
 ARG_CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
+ARG_KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
+ARG_EPOCH = "SOURCE_DATE_EPOCH"
+ARG_CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 ARG_TOOLBOX = "COGKIT_TOOLBOX"
 TARGET_LOCK = "lock"
+
+RESOLVE_MODES = ("default", "pull", "local")
+ATTESTATIONS = ("sbom", "provenance")
+# What a client may ask of a frontend (the label `moby.buildkit.frontend.caps` of the image).
+CAPS = frozenset(
+    f"moby.buildkit.frontend.{name}"
+    for name in ("inputs", "subrequests", "contexts", "gitquerystring")
+)
 
 _ENV_OPTION = "BUILDKIT_FRONTEND_OPT_"
 _ENV_SESSION = "BUILDKIT_SESSION_ID"
@@ -46,7 +73,12 @@ class CacheSource:
 class Options:
     """One build's options; defaults are those of ``docker buildx build .``.
 
-    ``no_cache_layers`` are names of layers whose commands run again, where not all do.
+    ``no_cache_layers`` are names of layers, in lower case, whose commands run again, where not all
+    do. ``context`` is the URL of a remote build context, ``context_subdir`` a folder in it.
+    ``context_name`` and ``config_name`` are the client's folders; with ``is_config_local`` the
+    config comes from there although the context is remote. ``named_contexts``, ``inputs`` (image
+    configs), ``sessions`` and ``shared_keys`` are pairs of a name and what is told of it.
+    ``epoch`` is the time of everything that the build makes, in seconds since 1970.
     """
 
     session_id: str = ""
@@ -60,11 +92,21 @@ class Options:
     resolve_mode: str = ""
     sandbox: Sandbox = field(default_factory=Sandbox)
     context: str = ""
+    context_name: str = "context"
+    context_subdir: str = ""
+    config_name: str = "dockerfile"
+    is_config_local: bool = False
+    keep_git_dir: bool = False
+    epoch: int | None = None
     source: str = ""
     request: str = ""
+    caps: tuple[str, ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     named_contexts: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    sessions: tuple[tuple[str, str], ...] = ()
+    shared_keys: tuple[tuple[str, str], ...] = ()
 
     def for_platforms(self, names: Sequence[str]) -> Options:
         """These options for the platforms of the config, where the command named none."""
@@ -78,6 +120,15 @@ class Options:
         """The value of a build argument, or empty text."""
         return dict(self.build_args).get(name, "")
 
+    def session(self, folder: str) -> str:
+        """The session that has one of the client's folders."""
+        return dict(self.sessions).get(folder, self.session_id)
+
+    @property
+    def unknown_caps(self) -> tuple[str, ...]:
+        """What the client needs of a frontend and this one lacks."""
+        return tuple(cap for cap in self.caps if cap not in CAPS)
+
 
 def options_from_environment(environment: Mapping[str, str]) -> Options:
     """Read the options the gateway passes to a frontend container."""
@@ -90,29 +141,68 @@ def options_from_environment(environment: Mapping[str, str]) -> Options:
 
 def read_options(raw: Mapping[str, str], session_id: str = "") -> Options:
     """Read options by their gateway keys; raise ``OptionError`` naming a bad one."""
+    args = {
+        key.removeprefix(PREFIX_BUILD_ARG): value
+        for key, value in sorted(raw.items())
+        if key.startswith(PREFIX_BUILD_ARG)
+    }
+    _check_attestations(raw)
     platforms = _platforms(raw.get(KEY_PLATFORM, ""))
-    multi = raw.get(KEY_MULTI_PLATFORM, raw.get(PREFIX_BUILD_ARG + ARG_MULTI_PLATFORM, ""))
-    multi_platform = _boolean(KEY_MULTI_PLATFORM, multi) if multi else len(platforms) > 1
-    if len(platforms) > 1 and not multi_platform:
-        raise OptionError(f"option {KEY_MULTI_PLATFORM}=false with {len(platforms)} platforms")
     return Options(
         session_id=session_id,
         filename=raw.get(KEY_FILENAME, "") or "cog.yaml",
         platforms=platforms,
-        multi_platform=multi_platform,
+        multi_platform=_multi_platform(raw, len(platforms)),
         target=raw.get(KEY_TARGET, ""),
         no_cache=KEY_NO_CACHE in raw and not raw[KEY_NO_CACHE],
-        no_cache_layers=frozenset(_names(raw.get(KEY_NO_CACHE, ""))),
+        no_cache_layers=frozenset(names(raw.get(KEY_NO_CACHE, "").lower())),
         cache_imports=_cache_imports(raw),
-        resolve_mode=raw.get(KEY_RESOLVE_MODE, ""),
+        resolve_mode=one_of(KEY_RESOLVE_MODE, raw.get(KEY_RESOLVE_MODE, ""), RESOLVE_MODES),
         sandbox=read_sandbox(raw),
-        context=raw.get(KEY_CONTEXT, ""),
+        context=raw.get(raw.get(KEY_CONTEXT_NAME, "") or KEY_CONTEXT, ""),
+        context_name=raw.get(KEY_CONTEXT_NAME, "") or "context",
+        context_subdir=raw.get(KEY_CONTEXT_SUBDIR, ""),
+        config_name=raw.get(KEY_CONFIG_NAME, "") or "dockerfile",
+        is_config_local=KEY_CONFIG_NAME in raw,
+        keep_git_dir=_flag(args, ARG_KEEP_GIT_DIR),
+        epoch=_epoch(args.get(ARG_EPOCH, "")),
         source=raw.get(KEY_SOURCE, ""),
         request=raw.get(KEY_REQUEST, ""),
-        build_args=_prefixed(raw, PREFIX_BUILD_ARG),
+        caps=tuple(cap.partition("+")[0] for cap in names(raw.get(KEY_CAPS, ""))),
+        build_args=tuple(args.items()),
         labels=_prefixed(raw, PREFIX_LABEL),
         named_contexts=_prefixed(raw, PREFIX_CONTEXT),
+        inputs=_prefixed(raw, PREFIX_INPUT),
+        sessions=_prefixed(raw, PREFIX_SESSION),
+        shared_keys=_prefixed(raw, PREFIX_SHARED_KEY),
     )
+
+
+def _multi_platform(raw: Mapping[str, str], platforms: int) -> bool:
+    for key in (KEY_MULTI_PLATFORM, PREFIX_BUILD_ARG + ARG_MULTI_PLATFORM):
+        if text := raw.get(key, ""):
+            if not boolean(key, text) and platforms > 1:
+                raise OptionError(f"option {key}={text} with {platforms} platforms")
+            return boolean(key, text)
+    return platforms > 1
+
+
+def _flag(args: Mapping[str, str], name: str) -> bool:
+    text = args.get(name, "")
+    return bool(text) and boolean(PREFIX_BUILD_ARG + name, text)
+
+
+def _epoch(text: str) -> int | None:
+    key = PREFIX_BUILD_ARG + ARG_EPOCH
+    return number(key, text, "seconds since 1970") if text else None
+
+
+def _check_attestations(raw: Mapping[str, str]) -> None:
+    """Refuse kinds that there are none of; the daemon makes the others."""
+    for key in raw:
+        kind = key.removeprefix(PREFIX_ATTEST)
+        if key.startswith(PREFIX_ATTEST) and kind not in ATTESTATIONS:
+            raise OptionError(f"option {key}: there is no such attestation (sbom, provenance)")
 
 
 def _prefixed(raw: Mapping[str, str], prefix: str) -> tuple[tuple[str, str], ...]:
@@ -125,19 +215,10 @@ def _prefixed(raw: Mapping[str, str], prefix: str) -> tuple[tuple[str, str], ...
 
 def _platforms(text: str) -> tuple[Platform, ...]:
     try:
-        found = [Platform.parse(name) for name in _names(text)]
+        found = [Platform.parse(name) for name in names(text)]
     except LLBError as error:
         raise OptionError(f"option {KEY_PLATFORM}={text}: {error}") from error
     return tuple(dict.fromkeys(found))
-
-
-def _boolean(key: str, text: str) -> bool:
-    # The spellings of Go's strconv.ParseBool, which the Dockerfile frontend uses.
-    if text in {"1", "t", "T", "true", "TRUE", "True"}:
-        return True
-    if text in {"0", "f", "F", "false", "FALSE", "False"}:
-        return False
-    raise OptionError(f"option {key}={text} must be true or false")
 
 
 def _cache_imports(raw: Mapping[str, str]) -> tuple[CacheSource, ...]:
@@ -148,12 +229,8 @@ def _cache_imports(raw: Mapping[str, str]) -> tuple[CacheSource, ...]:
             raise OptionError(
                 f"option {KEY_CACHE_IMPORTS} is not a list of caches: {text}"
             ) from error
-    refs = _names(raw.get(KEY_CACHE_FROM, ""))
+    refs = names(raw.get(KEY_CACHE_FROM, ""))
     return tuple(CacheSource(type="registry", attributes=(("ref", ref),)) for ref in refs)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _cache_source(entry: Mapping[str, Mapping[str, str]]) -> CacheSource:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from buildkit_llb import Mount, Network, ProxyEnv, Ulimit, tmpfs
-from cog_frontend.errors import FrontendError
+from buildkit_llb import LinuxResources, Mount, Network, ProxyEnv, Ulimit, tmpfs
+from cog_frontend.option_values import PREFIX_BUILD_ARG, OptionError, cpu_list, names, number
 
 KEY_NETWORK = "force-network-mode"
 KEY_HOSTS = "add-hosts"
@@ -18,8 +18,16 @@ KEY_SHM_SIZE = "shm-size"
 KEY_CGROUP = "cgroup-parent"
 KEY_HOSTNAME = "hostname"
 ARG_HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
-PREFIX_BUILD_ARG = "build-arg:"
 PROXIES = ("http", "https", "ftp", "no", "all")
+# Keys that are numbers: the field they set, the least, and what is counted.
+_RESOURCES = {
+    "memory": ("memory", 0, "a number of bytes"),
+    "memswap": ("memory_swap", -1, "a number of bytes, or -1 for no limit"),
+    "cpushares": ("cpu_shares", 0, "a number of shares"),
+    "cpuperiod": ("cpu_period", 0, "a number of microseconds"),
+    "cpuquota": ("cpu_quota", -1, "a number of microseconds, or -1 for no limit"),
+}
+_CPUSETS = {"cpusetcpus": "cpuset_cpus", "cpusetmems": "cpuset_mems"}
 _NETWORKS = {
     "": Network.SANDBOX,
     "default": Network.SANDBOX,
@@ -27,10 +35,6 @@ _NETWORKS = {
     "none": Network.NONE,
     "host": Network.HOST,
 }
-
-
-class OptionError(FrontendError):
-    """An option of the build has a value that cannot be used; the text names the option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class Sandbox:
     shm_size: int = 0
     cgroup_parent: str = ""
     hostname: str = ""
+    resources: LinuxResources | None = None
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
@@ -57,28 +62,43 @@ def read_sandbox(raw: Mapping[str, str]) -> Sandbox:
     if network not in _NETWORKS:
         raise OptionError(f"option {KEY_NETWORK}={network} must be none, host or sandbox")
     shm_size = raw.get(KEY_SHM_SIZE, "") or "0"
-    if not (shm_size.isascii() and shm_size.isdecimal()):
-        raise OptionError(f"option {KEY_SHM_SIZE}={shm_size} must be a number of bytes")
     return Sandbox(
         network=_NETWORKS[network],
         proxy=_proxy(raw),
-        hosts=tuple(_host(entry) for entry in _entries(raw, KEY_HOSTS)),
-        ulimits=tuple(_ulimit(entry) for entry in _entries(raw, KEY_ULIMIT)),
-        shm_size=int(shm_size),
+        hosts=tuple(_host(entry) for entry in names(raw.get(KEY_HOSTS, ""))),
+        ulimits=tuple(_ulimit(entry) for entry in names(raw.get(KEY_ULIMIT, ""))),
+        shm_size=number(KEY_SHM_SIZE, shm_size, "a number of bytes"),
         cgroup_parent=raw.get(KEY_CGROUP, ""),
         hostname=raw.get(KEY_HOSTNAME, "") or raw.get(PREFIX_BUILD_ARG + ARG_HOSTNAME, ""),
+        resources=_resources(raw),
     )
 
 
-def _entries(raw: Mapping[str, str], key: str) -> list[str]:
-    return [entry.strip() for entry in raw.get(key, "").split(",") if entry.strip()]
+def _resources(raw: Mapping[str, str]) -> LinuxResources | None:
+    found: dict[str, int | str] = {
+        field: number(key, raw[key], what, least=least)
+        for key, (field, least, what) in _RESOURCES.items()
+        if raw.get(key)
+    }
+    found |= {field: cpu_list(key, raw[key]) for key, field in _CPUSETS.items() if raw.get(key)}
+    return LinuxResources(**found) if found else None  # type: ignore[arg-type]  # by field
 
 
 def _host(entry: str) -> tuple[str, str]:
     name, equals, address = entry.partition("=")
-    if not (name and equals and address):
-        raise OptionError(f"option {KEY_HOSTS}: {entry!r} is not HOST=ADDRESS")
-    return name.lower(), address
+    if name and equals and _is_address(address):
+        return name.lower(), address
+    raise OptionError(f"option {KEY_HOSTS}: {entry!r} is not HOST=ADDRESS")
+
+
+def _is_address(text: str) -> bool:
+    from ipaddress import ip_address  # noqa: PLC0415 - few builds name hosts
+
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _ulimit(entry: str) -> Ulimit:

@@ -15,9 +15,10 @@ from cog_frontend.gateway import (
     Result,
     failure_from_problems,
     failure_from_rpc,
+    unsupported_capability,
     unsupported_subrequest,
 )
-from cog_frontend.options import options_from_environment
+from cog_frontend.options import Options, options_from_environment
 from cog_frontend.rpc import RpcError
 
 Finish = Callable[[Result], Result]
@@ -36,8 +37,8 @@ def _outcome(bridge: Bridge, environment: Mapping[str, str]) -> Result | Failure
     sources: Callable[[], Mapping[str, bytes]] = dict
     try:
         options = options_from_environment(environment)
-        if options.request:
-            return unsupported_subrequest(options.request)
+        if refused := _refused(options):
+            return refused
         opened = open_project(bridge, options)
         from cog_frontend.build import Build  # noqa: PLC0415 - while the client sends the files
 
@@ -52,6 +53,13 @@ def _outcome(bridge: Bridge, environment: Mapping[str, str]) -> Result | Failure
         return failure_from_rpc(error)
     except Exception:  # the one place where a bug of ours becomes a message
         return _internal_error(traceback.format_exc())
+
+
+def _refused(options: Options) -> Failure | None:
+    """The answer to a client that wants what this frontend has not."""
+    for cap in options.unknown_caps:
+        return unsupported_capability(cap)
+    return unsupported_subrequest(options.request) if options.request else None
 
 
 def _internal_error(trace: str) -> Failure:

@@ -125,6 +125,10 @@ class Abilities:
     disabled: Mapping[str, str] = field(default_factory=dict)
     platforms: tuple[str, ...] = ("linux/amd64",)
 
+    def with_caps(self, *caps: str) -> Abilities:
+        """The same daemon that can do more with a graph."""
+        return replace(self, llb={*(self.llb or ()), *caps})
+
     def without(self, *caps: str, reason: str = "switched off in this fake") -> Abilities:
         """The same daemon with these caps listed as disabled."""
         return replace(

@@ -2,13 +2,15 @@
 
 Takes real ``pb.Definition`` messages. Sources are given trees; file, merge and diff ops are done;
 an exec op asks the ``Runner`` what it writes. Ops are done on demand, once per digest. Left out:
-owners, cache keys, extracting archives, secrets and cache mounts (empty directories).
+owners, cache keys, secrets and cache mounts (empty directories).
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import basename, dirname
@@ -252,6 +254,8 @@ def _copied(action: pb.FileActionCopy, path: str, source: Tree, into: Tree) -> d
     existing = action.dest in into and into[action.dest].is_dir
     inside = existing and not (entry.is_dir and action.dirCopyContents)
     dest = clean(f"{action.dest}/{basename(path)}") if inside and path else clean(action.dest)
+    if action.attemptUnpackDockerCompatibility and not entry.is_dir:
+        return _unpacked(entry.data, action.dest)
     if not entry.is_dir:
         return {dest: _with_mode(action, entry)}
     below = source.under(path).entries
@@ -264,6 +268,15 @@ def _copied(action: pb.FileActionCopy, path: str, source: Tree, into: Tree) -> d
     }
     copied = {clean(f"{dest}/{at}"): _with_mode(action, each) for at, each in kept.items()}
     return {dest: _with_mode(action, entry), **copied}
+
+
+def _unpacked(archive: bytes, into: str) -> dict[str, Entry]:
+    """The files of a tar, compressed or not."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        read = {each.name: opened.extractfile(each) for each in opened if each.isfile()}
+        return {
+            clean(f"{into}/{name}"): Entry(data=file.read()) for name, file in read.items() if file
+        }
 
 
 def _with_mode(action: pb.FileActionCopy, entry: Entry) -> Entry:

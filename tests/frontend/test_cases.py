@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from buildkit_llb import Platform, State, dump, load, marshal
+from buildkit_llb import Definition, Platform, State, dump, load, marshal
 from cog_frontend import plan
 from cog_frontend.config import SUPPORTED_PYTHONS, read_config
 from cog_frontend.gateway import Bridge
@@ -24,6 +24,7 @@ from cog_frontend.version import VERSION
 from tests.fakes.bridge import FakeBridge, FakeImage
 from tests.fakes.caps import GRAPHDRIVER, MODERN, Abilities
 from tests.fakes.solver import Run, Runner
+from tests.fakes.tree import Entry
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glob("*/cog.yaml"))
 BASE = FakeImage(config={"config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]}})
@@ -81,9 +82,14 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
     filename: str = "cog.yaml",
     fail: dict[str, RpcError] | None = None,
     runner: Runner | None = None,
-    remotes: Mapping[str, Mapping[str, bytes]] | None = None,
+    more: Mapping[str, Mapping[str, bytes | Entry]] | None = None,
+    remotes: Mapping[str, Mapping[str, bytes | Entry]] | None = None,
+    inputs: Mapping[str, Definition] | None = None,
 ) -> FakeBridge:
-    """Run the frontend as the daemon would and return what the daemon saw."""
+    """Run the frontend as the daemon would and return what the daemon saw.
+
+    ``more`` are folders of the client by name, ``remotes`` other sources by identifier.
+    """
     images = {
         f"docker.io/library/python:{version}-slim": BASE
         for version in ("3.10", "3.11", "3.12", "3.13", "3.12.4")
@@ -94,7 +100,10 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
         files={
             "dockerfile": {name: files[name] for name in definition if name in files},
             "context": files,
+            **(more or {}),
         },
+        remotes=remotes,
+        inputs=inputs,
         images={**images, **toolboxes},
         caps=caps,
         fail=fail,

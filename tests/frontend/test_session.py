@@ -181,7 +181,7 @@ def test_a_named_context_replaces_an_image() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"context": "https://example.com/x.git"}, "only a local folder is supported"),
+        ({"context": "C:/project"}, "option context=C:/project is no URL"),
         ({"target": "locks"}, "there is no target 'locks': lock is the only one"),
         ({"force-network-mode": "mesh"}, "option force-network-mode=mesh must be none"),
         ({"platform": "linux"}, "option platform=linux: platform is not os/architecture"),
@@ -191,6 +191,23 @@ def test_a_named_context_replaces_an_image() -> None:
         ({"ulimit": "nofile"}, "option ulimit: 'nofile' is not NAME=SOFT:HARD"),
         ({"ulimit": "nofile=many"}, "option ulimit: 'nofile=many' is not NAME=SOFT:HARD"),
         ({"shm-size": "-1"}, "option shm-size=-1 must be a number of bytes"),
+        ({"add-hosts": "a=1.2.3"}, "option add-hosts: 'a=1.2.3' is not HOST=ADDRESS"),
+        ({"image-resolve-mode": "x"}, "image-resolve-mode=x must be default, pull or local"),
+        ({"build-arg:SOURCE_DATE_EPOCH": "now"}, "SOURCE_DATE_EPOCH=now must be seconds"),
+        ({"build-arg:SOURCE_DATE_EPOCH": "9" * 30}, "must be seconds since 1970"),
+        (
+            {"build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR": "si"},
+            "option build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR=si must be true or false",
+        ),
+        (
+            {"platform": "linux/amd64,linux/arm64", "build-arg:BUILDKIT_MULTI_PLATFORM": "0"},
+            "option build-arg:BUILDKIT_MULTI_PLATFORM=0 with 2 platforms",
+        ),
+        ({"attest:quality": ""}, "option attest:quality: there is no such attestation"),
+        ({"memory": "1g"}, "option memory=1g must be a number of bytes"),
+        ({"memswap": "-2"}, "option memswap=-2 must be a number of bytes, or -1"),
+        ({"cpusetcpus": "0;1"}, "option cpusetcpus=0;1 must be a list of numbers"),
+        ({"memory": "1000000"}, "the builder is too old for limits of memory"),
     ],
 )
 def test_options_that_cannot_be_honoured_are_named(options: dict[str, str], expected: str) -> None:

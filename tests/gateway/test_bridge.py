@@ -206,7 +206,19 @@ def test_inputs_are_definitions_by_name() -> None:
 def test_daemons_that_know_no_inputs_have_none() -> None:
     fake = FakeBridge(caps=Abilities().without("frontend.inputs"))
     assert Bridge(fake).inputs() == {}
-    assert "start Inputs" not in fake.log
+
+
+def test_inputs_that_cannot_be_told_are_an_error() -> None:
+    with pytest.raises(RpcError):
+        Bridge(FakeBridge(fail={"Inputs": RpcError(2, "no")})).inputs()
+
+
+def test_the_head_of_a_file_is_read_alone() -> None:
+    fake = FakeBridge(files={"context": {"long": b"0123456789", "short": b"01"}})
+    bridge = Bridge(fake)
+    ref = solved(bridge, llb.local("context"))
+    assert bridge.read_head(ref, "long", 4) == b"0123"
+    assert bridge.read_head(ref, "short", 4) == b"01"
 
 
 # Warn

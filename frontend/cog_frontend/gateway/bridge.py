@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from cog_frontend.gateway.failure import Failure
+from cog_frontend.gateway.failure import UNIMPLEMENTED, Failure
 from cog_frontend.gateway.pending import Call, Pending, Transport
 from cog_frontend.gateway.reading import (
     CHUNK_BYTES,
@@ -44,6 +44,7 @@ class Bridge:
         self._transport = transport
         self._chunk_bytes = chunk_bytes
         self._pong: Pending[Capabilities] | None = None
+        self._inputs: Pending[Mapping[str, Definition]] | None = None
         self._warnings: list[Call] = []
         self._returned = False
 
@@ -171,6 +172,10 @@ class Bridge:
         """Return the content of a file, None when there is no such file."""
         return self.start_read_file_optional(ref, path, limit=limit).result()
 
+    def read_head(self, ref: Ref, path: str, length: int) -> bytes:
+        """Return the first ``length`` bytes of a file, or all of a shorter one."""
+        return self._start_chunk(ref, path, (0, length)).result()
+
     def read_dir(self, ref: Ref, path: str, pattern: str = "") -> tuple[Stat, ...]:
         """Return the entries of a directory (not of those below) that match ``pattern``."""
         from cog_frontend.gateway import messages
@@ -194,13 +199,19 @@ class Bridge:
         else:
             self.stat_file(ref, ".")
 
-    def inputs(self) -> Mapping[str, Definition]:
-        """Return the definitions that the client or another frontend handed in, by name."""
-        from cog_frontend.gateway import messages
+    def start_inputs(self) -> Pending[Mapping[str, Definition]]:
+        """Ask what the client or another frontend handed in; asked again, the answer is the same.
 
-        if "frontend.inputs" not in self.ping().frontend:
-            return {}
-        return self._start("Inputs", b"", messages.input_definitions).result()
+        Waits for nothing: daemons that know no such call hand nothing in.
+        """
+        if self._inputs is None:
+            call = self._transport.start(SERVICE + "Inputs", b"")
+            self._inputs = Pending(lambda: _handed_in(call))
+        return self._inputs
+
+    def inputs(self) -> Mapping[str, Definition]:
+        """Return the definitions that were handed in, by name."""
+        return self.start_inputs().result()
 
     def warn(  # noqa: PLR0913 - keyword-only: one option per field of the wire message
         self,
@@ -268,6 +279,20 @@ class Bridge:
     def _start(self, name: str, request: bytes, decode: Callable[[bytes], T]) -> Pending[T]:
         call = self._transport.start(SERVICE + name, request)
         return Pending(lambda: decode(call.result()))
+
+
+def _handed_in(call: Call) -> Mapping[str, Definition]:
+    try:
+        reply = call.result()
+    except RpcError as error:
+        if error.code == UNIMPLEMENTED:
+            return {}
+        raise
+    if not reply:  # most builds: protobuf is not needed to tell
+        return {}
+    from cog_frontend.gateway import messages
+
+    return messages.input_definitions(reply)
 
 
 def _unless_missing(content: Pending[bytes]) -> bytes | None:

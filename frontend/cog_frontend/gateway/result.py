@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CONFIG_KEY = "containerimage.config"
 BASE_CONFIG_KEY = "containerimage.base.config"
 PLATFORMS_KEY = "refs.platforms"
+EPOCH_KEY = "source.date.epoch"
 
 # The files, the OCI image config as JSON, and the config of the image it is built on: with the
 # last one, rewriting timestamps leaves the layers of the base alone.
@@ -49,21 +50,29 @@ def platform_id(platform: Platform) -> str:
 
 
 def single_image(
-    ref: Ref | None, config: bytes, platform: Platform, base_config: bytes | None = None
+    ref: Ref | None,
+    config: bytes,
+    platform: Platform,
+    base_config: bytes | None = None,
+    *,
+    epoch: int | None = None,
 ) -> Result:
-    """Return the result of a build for one platform that was not asked to be multi-platform."""
-    platforms = {PLATFORMS_KEY: _platform_list([platform])}
-    return Result(ref=ref, metadata={**_configs(config, base_config, ""), **platforms})
+    """Return the result of a build for one platform that was not asked to be multi-platform.
+
+    ``epoch`` is the time that exporters give the image, in seconds since 1970.
+    """
+    metadata = {**_configs(config, base_config, ""), PLATFORMS_KEY: _platform_list([platform])}
+    return Result(ref=ref, metadata={**metadata, **_epoch(epoch, "")})
 
 
-def multi_image(images: Mapping[Platform, PlatformImage]) -> Result:
+def multi_image(images: Mapping[Platform, PlatformImage], *, epoch: int | None = None) -> Result:
     """Return the result of a multi-platform build; also right when it names one platform."""
     refs: dict[str, Ref | None] = {}
     metadata: dict[str, bytes] = {}
     for platform, (ref, config, base_config) in images.items():
         key = platform_id(platform)
         refs[key] = ref
-        metadata |= _configs(config, base_config, f"/{key}")
+        metadata |= {**_configs(config, base_config, f"/{key}"), **_epoch(epoch, f"/{key}")}
     metadata[PLATFORMS_KEY] = _platform_list(list(images))
     return Result(refs=refs, metadata=metadata)
 
@@ -88,6 +97,10 @@ def _configs(config: bytes, base_config: bytes | None, suffix: str) -> dict[str,
     if base_config is not None:
         configs[BASE_CONFIG_KEY + suffix] = base_config
     return configs
+
+
+def _epoch(seconds: int | None, suffix: str) -> dict[str, bytes]:
+    return {} if seconds is None else {EPOCH_KEY + suffix: str(seconds).encode()}
 
 
 def _platform_list(platforms: list[Platform]) -> bytes:

@@ -1,0 +1,59 @@
+"""Build arguments that were passed and change nothing: a person should hear of them.
+
+Names: BuildKit's frontend/dockerui/config.go, client/llb/state.go (proxies) and docs of the
+built-in frontend; each name here is read somewhere in this package, or by the daemon or client.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from cog_frontend.certificates import ARG_CERTIFICATES
+from cog_frontend.options import (
+    ARG_CACHE_NAMESPACE,
+    ARG_CHECK,
+    ARG_EPOCH,
+    ARG_KEEP_GIT_DIR,
+    ARG_MULTI_PLATFORM,
+    ARG_TOOLBOX,
+    Options,
+)
+from cog_frontend.sandbox import ARG_HOSTNAME, PROXIES
+
+_PROXIES = tuple(f"{name}_proxy" for name in PROXIES)
+_BY_FRONTEND = (
+    ARG_CACHE_NAMESPACE,
+    ARG_CERTIFICATES,
+    ARG_CHECK,
+    ARG_EPOCH,
+    ARG_HOSTNAME,
+    ARG_KEEP_GIT_DIR,
+    ARG_MULTI_PLATFORM,
+    ARG_TOOLBOX,
+    "COGKIT_TRACE",
+)
+# The client or the daemon acts on these before or after the frontend.
+_BY_OTHERS = (
+    "BUILDKIT_ATTEST_PROVENANCE",
+    "BUILDKIT_ATTEST_SBOM",
+    "BUILDKIT_BUILD_NAME",
+    "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_SYNTAX",
+)
+# The built-in frontend hands stages and the context to the SBOM scanner; here it sees the image.
+_WITHOUT_EFFECT = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
+_KNOWN = (*_BY_FRONTEND, *_BY_OTHERS, *_PROXIES, *(name.upper() for name in _PROXIES))
+
+
+def without_effect(options: Options) -> tuple[str, ...]:
+    """Return a warning for each build argument that changes nothing."""
+    names = (name for name, _ in options.build_args if name not in _KNOWN)
+    return tuple(map(_warning, names))
+
+
+def _warning(name: str) -> str:
+    if name in _WITHOUT_EFFECT:
+        return f"build argument {name} has no effect: the scanner sees the whole image"
+    close = difflib.get_close_matches(name.upper(), _KNOWN, n=1)
+    advice = f"did you mean {close[0]!r}?" if close else "set `environment` in cog.yaml"
+    return f"build argument {name} has no effect ({advice})"
