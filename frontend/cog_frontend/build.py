@@ -21,7 +21,6 @@ from cog_frontend.gateway import (
     Capabilities,
     Pending,
     Ref,
-    ResolvedImage,
     Result,
     multi_image,
     single_image,
@@ -29,8 +28,8 @@ from cog_frontend.gateway import (
 from cog_frontend.ignore import ignore_patterns
 from cog_frontend.image import base_labels, image_config
 from cog_frontend.images import (
+    Found,
     Images,
-    image_state,
     resolved_base,
     resolved_other,
     resolved_toolbox,
@@ -52,7 +51,7 @@ class _Started:
     """One platform's build, once its base is known; its project waits for the packages."""
 
     images: Images
-    base: ResolvedImage
+    base: Found
     around: Surroundings
     target: plan.Target
     project: Pending[plan.Project]
@@ -270,7 +269,7 @@ class Build:
         self,
         planned: plan.Plan,
         images: Images,
-        base: ResolvedImage,
+        base: Found,
         ignore: tuple[str, ...],
     ) -> Surroundings:
         options, platform, sources = self._options, images.platform, self._opened.sources
@@ -282,8 +281,8 @@ class Build:
         toolbox_metadata = llb.Metadata(name=f"[{prefix}internal] load the toolbox")
         others = start_others(self._bridge, options, planned.images, platform)
         return Surroundings(
-            base=image_state(base, platform, base_metadata),
-            toolbox=image_state(resolved_toolbox(images), platform, toolbox_metadata),
+            base=base.state(platform, base_metadata),
+            toolbox=resolved_toolbox(images).state(platform, toolbox_metadata),
             project=sources.project(ignore),
             inputs=sources.files(planned.project_files or ("cog.yaml",)),
             source=source,
@@ -294,8 +293,7 @@ class Build:
             cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
             base_key=base.pinned,
             images={
-                image.name: image_state(
-                    resolved_other(image, others[image.name], self._filename),
+                image.name: resolved_other(image, others[image.name], self._filename).state(
                     platform,
                     llb.Metadata(
                         name=f"[{prefix}{image.name}] FROM {image.ref}",

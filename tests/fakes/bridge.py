@@ -324,7 +324,7 @@ class FakeBridge:
 
     def _source(self, op: pb.SourceOp) -> Tree:
         scheme, _, name = op.identifier.partition("://")
-        if scheme == "docker-image":
+        if scheme in {"docker-image", "oci-layout"}:
             try:
                 return Tree.of(self._image(name).files)
             except RpcError as error:

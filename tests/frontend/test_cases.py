@@ -85,10 +85,12 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
     more: Mapping[str, Mapping[str, bytes | Entry]] | None = None,
     remotes: Mapping[str, Mapping[str, bytes | Entry]] | None = None,
     inputs: Mapping[str, Definition] | None = None,
+    layouts: Mapping[str, Mapping[str, bytes | Entry]] | None = None,
 ) -> FakeBridge:
     """Run the frontend as the daemon would and return what the daemon saw.
 
-    ``more`` are folders of the client by name, ``remotes`` other sources by identifier.
+    ``more`` are folders of the client by name, ``remotes`` other sources by identifier,
+    ``layouts`` what stands in the place of Python 3.13's image, by digest.
     """
     images = {
         f"docker.io/library/python:{version}-slim": BASE
@@ -104,7 +106,14 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
         },
         remotes=remotes,
         inputs=inputs,
-        images={**images, **toolboxes},
+        images={
+            **images,
+            **toolboxes,
+            **{
+                f"docker.io/library/python:3.13-slim@{digest}": FakeImage(files=files)
+                for digest, files in (layouts or {}).items()
+            },
+        },
         caps=caps,
         fail=fail,
         runner=runner or resolver(NO_PACKAGES),

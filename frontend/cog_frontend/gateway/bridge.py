@@ -128,6 +128,26 @@ class Bridge:
             "ResolveImageConfig", request, lambda reply: messages.image_config(reply, ref)
         )
 
+    def start_resolve_layout(
+        self, ref: str, *, platform: Platform, session_id: str, store_id: str, log_name: str
+    ) -> Pending[ResolvedImage]:
+        """Ask for the config of an image that the client serves from a folder of OCI layout.
+
+        ``ref`` has the digest; ``store_id`` names the folder within the session.
+        """
+        from cog_frontend.gateway import messages
+
+        request = messages.layout_config_request(
+            ref,
+            platform=platform,
+            session_id=session_id,
+            store_id=store_id,
+            log_name=log_name,
+        )
+        return self._start(
+            "ResolveImageConfig", request, lambda reply: messages.image_config(reply, ref)
+        )
+
     def resolve(
         self, ref: str, *, platform: Platform | None, resolve_mode: str = "", log_name: str = ""
     ) -> ResolvedImage:

@@ -30,6 +30,8 @@ from cog_frontend.gateway.values import (
     utf8,
 )
 
+# client/llb/sourceresolver: where a reference is looked up.
+OCI_LAYOUT = 1
 IMAGE_SCHEME = "docker-image://"
 
 # A status that is too large for one message would lose the whole error.
@@ -109,6 +111,20 @@ def image_config_request(
         Platform=platform.to_pb() if platform else None,
         ResolveMode=resolve_mode,
         LogName=log_name,
+    ).SerializeToString()
+
+
+def layout_config_request(
+    ref: str, *, platform: Platform, session_id: str, store_id: str, log_name: str
+) -> bytes:
+    """Return ResolveImageConfigRequest for an image in an OCI layout of the client."""
+    return gateway_pb2.ResolveImageConfigRequest(
+        Ref=ref,
+        Platform=platform.to_pb(),
+        LogName=log_name,
+        ResolverType=OCI_LAYOUT,
+        SessionID=session_id,
+        StoreID=store_id,
     ).SerializeToString()
 
 
