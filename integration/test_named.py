@@ -35,8 +35,8 @@ def own_base(place: Workplace, project: Path, output: str) -> None:
     )
 
 
-def check(place: Workplace, project: Path, value: str, *, name: str = BASE) -> str:
-    tag, result = place.build(project, "--build-context", f"{name}={value}")
+def check(place: Workplace, project: Path, value: str) -> str:
+    tag, result = place.build(project, "--build-context", f"{BASE}={value}")
     assert result.code == 0, result.output
     assert place.read(tag, "own.txt") == b"own\n"
     return tag
@@ -53,15 +53,6 @@ def test_another_image(place: Workplace, project: Path) -> None:
     own_base(place, project, f"type=image,name={name},push=true")
     tag = check(place, project, f"docker-image://{name}")
     assert "OWN=yes" in env(place, tag)
-
-
-def test_another_image_for_one_platform(place: Workplace, project: Path) -> None:
-    name = f"{place.engine.registry}/cogkit-test/own-{place.kind}:1"
-    own_base(place, project, f"type=image,name={name},push=true")
-    check(place, project, f"docker-image://{name}", name=f"{BASE}::linux/amd64")
-    other = ("--build-context", f"{BASE}::linux/arm64=docker-image://{name}")
-    tag = place.image(project, *other)
-    assert "OWN=yes" not in env(place, tag)
 
 
 def test_a_folder(place: Workplace, project: Path) -> None:
