@@ -5,7 +5,7 @@ SUITE ?= sid
 STORE ?= containerd
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend
+PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend -Icli
 # --OPTION VALUE where the caller has set the variable, nothing where it has its default.
 given = $(if $(filter file,$(origin $(1))),,--$(2) $($(1)))
 
@@ -47,6 +47,7 @@ golden: setup ## rewrite the golden files
 proto: setup ## regenerate the protobuf stubs
 	$(PROTO) --python_out=llb --pyi_out=llb llb/buildkit_llb/pb/*.proto
 	$(PROTO) --python_out=frontend --pyi_out=frontend frontend/cog_frontend/gateway/pb/*.proto
+	$(PROTO) --python_out=cli --pyi_out=cli cli/cog_cli/builder/pb/*.proto
 
 compat: setup ## regenerate the compatibility tables from the package index
 	$(BIN)/python -m tools.update_compat

@@ -68,16 +68,20 @@ class Workplace:
         """Return a path beside the projects for a test's own files."""
         return self._folder.parent / f"{self._folder.name}-{name}"
 
-    def tag(self) -> str:
-        """Return a new tag; the image that gets it is removed at the end."""
-        tag = f"cogkit-test-{os.getpid()}-{next(TAGS)}"
-        self._tags.append(tag)
-        return tag
-
     def build(self, project: Path, *options: str) -> tuple[str, BuildResult]:
         """Build a project; return the tag and how it ended."""
         tag = self.tag()
         return tag, build(self.engine, project, tag, options)
+
+    def tag(self) -> str:
+        """Return a new name for an image, which is removed at the end."""
+        self._tags.append(f"cogkit-test-{os.getpid()}-{next(TAGS)}")
+        return self.last_tag
+
+    @property
+    def last_tag(self) -> str:
+        """The name that was given last."""
+        return self._tags[-1]
 
     def image(self, project: Path, *options: str) -> str:
         """Build a project that must build; return its tag."""

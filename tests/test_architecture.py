@@ -48,7 +48,11 @@ MAY_IMPORT = {
     "server/cog": SERVER,
     "server/cog/worker": {"cog"},
     "server/cog/server": SERVER,
-    "cli/cog_cli": {"cog_cli", "cog_frontend", "cog_compat", "click", "rich"},
+    "cli/cog_cli": {"cog_cli", "cog_frontend", "cog_compat", "click", "rich", "google"},
+    "cli/cog_cli/builder": {
+        "cog_cli.builder", "cog_cli.build", "cog_cli.build_options", "cog_cli.errors",
+        "cog_cli.screen", "cog_frontend", "google", "rich",
+    },
 }  # fmt: skip
 
 # Inside the runtime: the worker and the server meet in the wire, and nowhere else.

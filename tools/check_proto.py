@@ -8,17 +8,23 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+SOURCES = ("llb", "frontend", "cli")
 
 
 def main() -> int:
     """Return 1 when a committed stub is not what its .proto gives."""
     stale = []
-    for source in ("llb", "frontend"):
+    for source in SOURCES:
         protos = sorted(str(path.relative_to(ROOT)) for path in (ROOT / source).rglob("pb/*.proto"))
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run(
                 [
-                    *(sys.executable, "-m", "grpc_tools.protoc", "-Illb", "-Ifrontend"),
+                    *(
+                        sys.executable,
+                        "-m",
+                        "grpc_tools.protoc",
+                        *(f"-I{root}" for root in SOURCES),
+                    ),
                     *(f"--python_out={folder}", f"--pyi_out={folder}", *protos),
                 ],
                 cwd=ROOT,

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cog_cli import build_options as typed
 from cog_cli import project
-from cog_cli.build import Builder, BuildOutcome, BuildRequest, choose_frontend
-from cog_cli.certificates import certificates
+from cog_cli.build import Builder, BuildOutcome, BuildRequest, Output, choose_frontend
+from cog_cli.certificates import VARIABLE, certificates
 from cog_cli.container import LOG_ENV, Patience
-from cog_cli.docker import Container, Docker, image_reference, require_docker
+from cog_cli.docker import Container, Docker, image_reference
 from cog_cli.errors import CliError
 from cog_cli.model import Clock
 from cog_cli.project import Project
@@ -22,10 +23,14 @@ FRONTEND_VARIABLE = "COGKIT_FRONTEND"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The world outside: ``token`` gives a new short text each time it is called."""
+    """The world outside: ``token`` gives a new short text each time it is called.
+
+    ``builder`` builds in this process, ``buildx`` over Docker's buildx.
+    """
 
     docker: Docker
     builder: Builder
+    buildx: Builder
     screen: Screen
     clock: Clock
     env: Mapping[str, str]
@@ -42,30 +47,57 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildChoices:
-    """How to build, as chosen on the command line."""
+    """How to build, as chosen on the command line; texts are as they were typed.
+
+    ``outputs`` empty: the image is loaded, or pushed where ``push`` says so.
+    """
 
     tags: tuple[str, ...] = ()
     frontend: str | None = None
+    builder: str | None = None
+    via_buildx: bool = False
     no_cache: bool = False
+    pull: bool = False
     progress: str | None = None
-    secrets: tuple[str, ...] = ()
-    agents: tuple[str, ...] = ()
+    target: str | None = None
     platforms: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    build_args: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     push: bool = False
+    load: bool = False
+    sbom: str | None = None
+    provenance: str | None = None
+    metadata_file: str | None = None
+
+    @property
+    def makes_image(self) -> bool:
+        """Whether an image comes of it, and not files alone."""
+        outputs = typed.parse_outputs(self.outputs, push=self.push, load=self.load)
+        return any(each.type in {"docker", "image"} for each in outputs)
 
 
 def build_project(app: App, project: Project, choices: BuildChoices) -> BuildOutcome:
     """Build ``project`` and return its image."""
-    require_docker(app.docker)
     tags = tuple(map(image_reference, choices.tags)) or (project.image,)
-    return app.builder.build(replace(_request(app, project, choices), tags=tags))
+    return _builder(app, choices).build(replace(_request(app, project, choices), tags=tags))
 
 
 def export_target(app: App, project: Project, choices: BuildChoices, target: str) -> None:
     """Write the files of a target of ``project`` into its folder."""
-    require_docker(app.docker)
-    request = _request(app, project, choices)
-    app.builder.export(replace(request, target=target, output=project.root))
+    output = Output(type="local", destination=str(project.root))
+    request = replace(_request(app, project, choices), target=target, outputs=(output,))
+    _builder(app, choices).build(request)
+
+
+def _builder(app: App, choices: BuildChoices) -> Builder:
+    return app.buildx if choices.via_buildx else app.builder
 
 
 def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
@@ -74,18 +106,38 @@ def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
         context=project.root,
         tags=(),
         frontend=choose_frontend(
-            choices.frontend or app.env.get(FRONTEND_VARIABLE),
-            FRONTEND,
-            has_syntax=project.has_syntax,
+            chosen=choices.frontend,
+            own=app.env.get(FRONTEND_VARIABLE),
+            syntax=project.syntax,
+            released=FRONTEND,
         ),
+        outputs=typed.parse_outputs(choices.outputs, push=choices.push, load=choices.load),
+        builder=choices.builder,
         no_cache=choices.no_cache,
+        pull=choices.pull,
         progress=choices.progress,
+        target=choices.target,
+        platforms=tuple(each for text in choices.platforms for each in text.split(",")),
         secrets=choices.secrets,
-        agents=choices.agents,
-        certificates=certificates(app.env, app.cwd),
-        platforms=choices.platforms,
-        push=choices.push,
+        ssh=choices.ssh,
+        build_args=(*_certificates(app), *typed.parse_arguments(choices.build_args, app.env)),
+        labels=typed.parse_named(choices.labels, "--label"),
+        annotations=typed.parse_annotations(choices.annotations),
+        named=typed.parse_named(choices.contexts, "--build-context"),
+        cache_from=typed.parse_caches(choices.cache_from, "--cache-from"),
+        cache_to=typed.parse_caches(choices.cache_to, "--cache-to"),
+        attestations=typed.parse_attestations(
+            sbom=choices.sbom,
+            provenance=choices.provenance,
+            default_provenance=not app.env.get("BUILDX_NO_DEFAULT_ATTESTATIONS"),
+        ),
+        metadata_file=app.cwd / choices.metadata_file if choices.metadata_file else None,
     )
+
+
+def _certificates(app: App) -> tuple[tuple[str, str], ...]:
+    text = certificates(app.env, app.cwd)
+    return ((VARIABLE, text),) if text else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cog_cli.build import BuildOutcome, BuildRequest
-from cog_cli.docker import Docker, build_arguments
+from cog_cli.docker import Docker, build_arguments, require_docker
 from cog_cli.errors import CliError
 
 
@@ -20,16 +20,12 @@ class BuildxBuilder:
 
     def build(self, request: BuildRequest) -> BuildOutcome:
         """Build; buildx itself shows progress and errors on stderr. CliError when it fails."""
+        require_docker(self.docker)
         with tempfile.TemporaryDirectory() as folder:
-            metadata = Path(folder) / "metadata.json"
+            metadata = request.metadata_file or Path(folder) / "metadata.json"
             if self.docker.show(*build_arguments(request, metadata), progress_only=True):
                 raise CliError("the build failed; the reason is above")
-            return BuildOutcome(request.tags[0], read_digest(metadata))
-
-    def export(self, request: BuildRequest) -> None:
-        """Write the files of a target, as ``build`` does. CliError when it fails."""
-        if self.docker.show(*build_arguments(request, None), progress_only=True):
-            raise CliError("the build failed; the reason is above")
+            return BuildOutcome(request.tags[0] if request.tags else "", read_digest(metadata))
 
 
 def read_digest(metadata: Path) -> str | None:

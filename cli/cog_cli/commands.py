@@ -44,8 +44,10 @@ def build(app: App, config: str, choices: BuildChoices, *, as_json: bool) -> Non
     outcome = build_project(app, app.project(config), choices)
     if as_json:
         app.screen.out(json.dumps({"image": outcome.image, "digest": outcome.digest}))
-    else:
+    elif choices.makes_image:
         app.screen.note(f"Image built as {outcome.image}")
+    else:
+        app.screen.note("Built")
 
 
 def lock(app: App, config: str, choices: BuildChoices) -> None:

@@ -5,15 +5,16 @@ Commands elsewhere say what they want in these words; none of them spells a dock
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from cog_cli.build import BuildRequest
-from cog_cli.certificates import VARIABLE as CERTIFICATES
+from cog_cli.build import BuildRequest, Output
 from cog_cli.errors import CliError, UsageProblem
 
 # The port that a Cog image listens on.
@@ -98,32 +99,63 @@ def create_arguments(container: Container) -> tuple[str, ...]:
     )
 
 
-def build_arguments(request: BuildRequest, metadata: Path | None) -> tuple[str, ...]:
-    """Return the arguments of one build; the result is loaded unless it is pushed or are files.
+def build_arguments(request: BuildRequest, metadata: Path) -> tuple[str, ...]:
+    """Return the arguments of one build over buildx.
 
     The frontend is named by BuildKit's build argument BUILDKIT_SYNTAX, which wins over the
     file's own line. ``metadata`` is the file to which buildx writes the image's digest.
     """
     options = [("--tag", tag) for tag in request.tags]
     options += [("--secret", secret) for secret in request.secrets]
-    options += [("--ssh", agent) for agent in request.agents]
-    if request.certificates:
-        options.append(("--build-arg", f"{CERTIFICATES}={request.certificates}"))
-    if request.frontend:
-        options.append(("--build-arg", f"BUILDKIT_SYNTAX={request.frontend}"))
-    if request.platforms:
-        options.append(("--platform", ",".join(request.platforms)))
-    if request.progress:
-        options.append(("--progress", request.progress))
-    if request.target:
-        options += [("--target", request.target), ("--output", f"type=local,dest={request.output}")]
-    if metadata:
-        options.append(("--metadata-file", str(metadata)))
-    words = tuple(word for pair in options for word in pair)
-    cache = ("--no-cache",) if request.no_cache else ()
-    where = () if request.target else ("--push" if request.push else "--load",)
-    first = ("buildx", "build", "--file", str(request.file))
-    return (*first, *words, *cache, *where, str(request.context))
+    options += [("--ssh", agent) for agent in request.ssh]
+    options.append(("--build-arg", f"BUILDKIT_SYNTAX={request.frontend.image}"))
+    for flag, pairs in (
+        ("--build-arg", request.build_args),
+        ("--label", request.labels),
+        ("--build-context", request.named),
+    ):
+        options += [(flag, f"{name}={value}") for name, value in pairs]
+    options += [("--annotation", _annotation(*pair)) for pair in request.annotations]
+    options += [("--cache-from", _csv(each.type, each.attributes)) for each in request.cache_from]
+    options += [("--cache-to", _csv(each.type, each.attributes)) for each in request.cache_to]
+    options += [("--output", _output(each)) for each in request.outputs]
+    options += [("--platform", ",".join(request.platforms))] if request.platforms else []
+    for flag, value in (
+        ("--builder", request.builder),
+        ("--progress", request.progress),
+        ("--target", request.target),
+        ("--metadata-file", str(metadata)),
+    ):
+        options += [(flag, value)] if value else []
+    words = [word for pair in options for word in pair]
+    words += ["--no-cache"] if request.no_cache else []
+    words += ["--pull"] if request.pull else []
+    words += [_attestation(kind, given) for kind, given in request.attestations.items()]
+    return ("buildx", "build", "--file", str(request.file), *words, str(request.context))
+
+
+def _csv(kind: str, attributes: Iterable[tuple[str, str]]) -> str:
+    text = io.StringIO()
+    fields = [f"type={kind}", *(f"{key}={value}" for key, value in attributes)]
+    csv.writer(text, lineterminator="").writerow(fields)
+    return text.getvalue()
+
+
+def _output(output: Output) -> str:
+    place = (("dest", output.destination),) if output.destination else ()
+    return _csv(output.type, (*output.attributes, *place))
+
+
+def _annotation(key: str, value: str) -> str:
+    """An exporter's attribute as buildx's flag: ``annotation-index.k`` is ``index:k``."""
+    kind, _, name = key.removeprefix("annotation").partition(".")
+    return f"{kind.removeprefix('-') or 'manifest'}:{name}={value}"
+
+
+def _attestation(kind: str, parameters: str | None) -> str:
+    if parameters is None:
+        return f"--{kind}=false"
+    return f"--attest=type={kind}" + (f",{parameters}" if parameters else "")
 
 
 def image_reference(name: str) -> str:

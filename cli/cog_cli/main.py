@@ -10,127 +10,42 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TypedDict, TypeVar, Unpack
+from typing import Unpack
 
 import click
 
 from cog_cli import commands, init
 from cog_cli.app import App, BuildChoices, RunChoices
+from cog_cli.builder.native import NativeBuilder
 from cog_cli.buildx import BuildxBuilder
 from cog_cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, CliError
+from cog_cli.flags import (
+    BuildFlags,
+    ImageFlags,
+    LockFlags,
+    PredictFlags,
+    RunFlags,
+    ServeFlags,
+    build_options,
+    image_options,
+    predict_options,
+    run_options,
+)
 from cog_cli.inputs import split_pair
 from cog_cli.model import Clock
 from cog_cli.predict import Given
 from cog_cli.process import DockerCommand
-from cog_cli.project import CONFIG_NAME
 from cog_cli.screen import screen
 from cog_frontend.errors import FrontendError
 from cog_frontend.version import FRONTEND, VERSION
 
 _EPILOG = "Exit status: 0 success, 1 failure, 2 wrong usage or inputs, 130 interrupted."
+_FORMATS = frozenset({"text", "json"})
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-
-class _BuildFlags(TypedDict):
-    config: str
-    progress: str | None
-    frontend: str | None
-    secret: tuple[str, ...]
-    ssh: tuple[str, ...]
-
-
-class _ImageFlags(_BuildFlags):
-    tag: tuple[str, ...]
-    no_cache: bool
-    platform: tuple[str, ...]
-    push: bool
-    output: str
-
-
-class _LockFlags(_BuildFlags):
-    platform: tuple[str, ...]
-
-
-class _RunFlags(_BuildFlags):
-    image: str | None
-    gpus: str | None
-    env: tuple[str, ...]
-    setup_timeout: float
-
-
-class _PredictFlags(_RunFlags):
-    pairs: tuple[str, ...]
-    document: str | None
-    output: Path | None
-
-
-class _ServeFlags(_RunFlags):
-    host: str
-    port: int
-
-
-def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
-_build_options = _options(
-    click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file."),
-    click.option(
-        "--progress",
-        type=click.Choice(["auto", "tty", "plain", "quiet"]),
-        help="How the build is shown.",
-    ),
-    click.option("--frontend", metavar="IMAGE", help="Frontend image; also COGKIT_FRONTEND."),
-    click.option(
-        "--secret", multiple=True, metavar="id=NAME,src=FILE", help="A secret for the build."
-    ),
-    click.option("--ssh", multiple=True, metavar="ID[=SOCKET]", help="An SSH agent for the build."),
-)
-
-_run_options = _options(
-    click.argument("image", required=False),
-    click.option("--gpus", metavar="GPUS", help="GPUs for the container, as docker names them."),
-    click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
-    click.option(
-        "--setup-timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=300.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long the model may take to get ready.",
-    ),
-)
-
-_predict_options = _options(
-    click.option(
-        "-i",
-        "--input",
-        "pairs",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="An input; @FILE for a file. Again for another one.",
-    ),
-    click.option(
-        "--json", "document", metavar="JSON", help="All inputs: JSON, @FILE or - (stdin)."
-    ),
-    click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path),
-        metavar="PATH",
-        help="Where the output is written.",
-    ),
-)
 
 
 @click.group(context_settings=_SETTINGS, epilog=_EPILOG)
@@ -140,51 +55,49 @@ def cli() -> None:
 
 
 @cli.command(epilog=_EPILOG, short_help="Build an image of the project.")
-@click.option("-t", "--tag", multiple=True, metavar="NAME", help="Name of the image. May repeat.")
-@_build_options
-@click.option("--no-cache", is_flag=True, help="Build everything anew.")
-@click.option("--platform", multiple=True, metavar="OS/ARCH", help="Build for it. May repeat.")
-@click.option("--push", is_flag=True, help="Push the image instead of loading it.")
-@click.option(
-    "--output", type=click.Choice(["text", "json"]), default="text", help="json: result on stdout."
-)
+@image_options
+@build_options
 @click.pass_obj
-def build(app: App, **flags: Unpack[_ImageFlags]) -> None:
+def build(app: App, **flags: Unpack[ImageFlags]) -> None:
     """Build an image of the project in this folder or one above it."""
-    choices = BuildChoices(
+    outputs = tuple(each for each in flags["output"] if each not in _FORMATS)
+    choices = replace(
+        _build_choices(flags),
         tags=flags["tag"],
         no_cache=flags["no_cache"],
+        pull=flags["pull"],
+        target=flags["target"],
         platforms=flags["platform"],
+        labels=flags["label"],
+        annotations=flags["annotation"],
+        cache_from=flags["cache_from"],
+        cache_to=flags["cache_to"],
+        outputs=outputs,
         push=flags["push"],
-        frontend=flags["frontend"],
-        progress=flags["progress"],
-        secrets=flags["secret"],
-        agents=flags["ssh"],
+        load=flags["load"],
+        sbom=flags["sbom"],
+        provenance=flags["provenance"],
+        metadata_file=flags["metadata_file"],
     )
-    commands.build(app, flags["config"], choices, as_json=flags["output"] == "json")
+    commands.build(app, flags["config"], choices, as_json="json" in flags["output"])
 
 
 @cli.command(epilog=_EPILOG, short_help="Write pylock.toml: the packages of all later builds.")
-@_build_options
+@build_options
 @click.option("--platform", multiple=True, metavar="OS/ARCH", help="Lock for it. May repeat.")
 @click.pass_obj
-def lock(app: App, **flags: Unpack[_LockFlags]) -> None:
+def lock(app: App, **flags: Unpack[LockFlags]) -> None:
     """Resolve the requirements of the project and write pylock.toml next to its cog.yaml."""
-    choices = BuildChoices(
-        platforms=flags["platform"],
-        frontend=flags["frontend"],
-        progress=flags["progress"],
-        secrets=flags["secret"],
-    )
+    choices = replace(_build_choices(flags), platforms=flags["platform"])
     commands.lock(app, flags["config"], choices)
 
 
 @cli.command(epilog=_EPILOG, short_help="Run one prediction.")
-@_run_options
-@_predict_options
-@_build_options
+@run_options
+@predict_options
+@build_options
 @click.pass_obj
-def predict(app: App, **flags: Unpack[_PredictFlags]) -> None:
+def predict(app: App, **flags: Unpack[PredictFlags]) -> None:
     """Run one prediction with IMAGE, or with the project here, which is built first.
 
     The output goes to stdout or, if it is files, into output.<ext>; logs go to stderr.
@@ -199,12 +112,12 @@ def predict(app: App, **flags: Unpack[_PredictFlags]) -> None:
 
 
 @cli.command(epilog=_EPILOG, short_help="Serve a model over HTTP.")
-@_run_options
+@run_options
 @click.option("-p", "--port", type=click.IntRange(1, 65535), default=8393, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@_build_options
+@build_options
 @click.pass_obj
-def serve(app: App, **flags: Unpack[_ServeFlags]) -> None:
+def serve(app: App, **flags: Unpack[ServeFlags]) -> None:
     """Serve IMAGE, or the project here, which is built first, until Ctrl-C."""
     commands.serve(app, _source(app, flags), host=flags["host"], port=flags["port"])
 
@@ -235,17 +148,26 @@ def init_(app: App) -> None:
 cli.add_command(predict, "run")
 
 
-def _source(app: App, flags: _RunFlags) -> commands.Source:
+def _build_choices(flags: BuildFlags) -> BuildChoices:
+    """Return what every command that builds lets one choose."""
+    return BuildChoices(
+        frontend=flags["frontend"],
+        builder=flags["builder"],
+        via_buildx=flags["via"] == "buildx",
+        progress=flags["progress"],
+        secrets=flags["secret"],
+        ssh=flags["ssh"],
+        contexts=flags["build_context"],
+        build_args=flags["build_arg"],
+    )
+
+
+def _source(app: App, flags: RunFlags) -> commands.Source:
     """Return what is to run: an image or a project, and how."""
     return commands.Source(
         image=flags["image"],
         config=flags["config"],
-        build=BuildChoices(
-            frontend=flags["frontend"],
-            progress=flags["progress"],
-            secrets=flags["secret"],
-            agents=flags["ssh"],
-        ),
+        build=_build_choices(flags),
         run=RunChoices(gpus=flags["gpus"], env=flags["env"], setup_timeout=flags["setup_timeout"]),
     )
 
@@ -286,11 +208,19 @@ def this_process() -> App:
     """Return the world of this process: docker on PATH, the clock, the current folder."""
     # A killed command removes its container as an interrupted one does.
     signal.signal(signal.SIGTERM, _terminate)
-    docker = DockerCommand(os.environ)
+    docker, shown = DockerCommand(os.environ), screen(os.environ)
     return App(
         docker=docker,
-        builder=BuildxBuilder(docker),
-        screen=screen(os.environ),
+        builder=NativeBuilder(
+            env=os.environ,
+            home=Path.home(),
+            cwd=Path.cwd(),
+            screen=shown,
+            clock=time.time,
+            load=lambda: docker.feed("load", "--quiet"),
+        ),
+        buildx=BuildxBuilder(docker),
+        screen=shown,
         clock=Clock(time.monotonic, time.sleep),
         env=os.environ,
         cwd=Path.cwd(),

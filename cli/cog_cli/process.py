@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from cog_cli.docker import Answer, Followed
 from cog_cli.errors import CliError
@@ -41,7 +42,7 @@ class DockerCommand:
     def show(self, *argv: str, progress_only: bool = False) -> int:
         """Run a command with its output on stderr; Ctrl-C reaches it too."""
         stdout = subprocess.DEVNULL if progress_only else sys.stderr.fileno()
-        child = self._start(argv, stdout=stdout, stderr=None, own=False)
+        child = self._start(argv, stdout=stdout, own=False)
         with child:
             try:
                 return child.wait()
@@ -50,12 +51,27 @@ class DockerCommand:
                 raise
 
     @contextmanager
+    def feed(self, *argv: str) -> Iterator[IO[bytes]]:
+        """Run a command that reads what the block writes; CliError when it fails."""
+        child = self._start(argv, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), own=True)
+        assert child.stdin is not None
+        with child:
+            try:
+                yield child.stdin
+                child.stdin.close()
+            except BaseException:
+                child.kill()
+                raise
+            if child.wait():
+                raise CliError(f"`docker {' '.join(argv)}` failed; the reason is above")
+
+    @contextmanager
     def follow(self, *argv: str) -> Iterator[Followed]:
         """Run a command beside the block, its output on stderr; it ends with the block.
 
         It has a moment to print what is left.
         """
-        child = self._start(argv, stdout=sys.stderr.fileno(), stderr=None, own=True)
+        child = self._start(argv, stdout=sys.stderr.fileno(), own=True)
         with child:
             try:
                 yield _Child(child)
@@ -63,13 +79,19 @@ class DockerCommand:
                 self._await_end(child)
 
     def _start(
-        self, argv: tuple[str, ...], *, stdout: int, stderr: int | None, own: bool
+        self,
+        argv: tuple[str, ...],
+        *,
+        stdout: int,
+        own: bool,
+        stdin: int = subprocess.DEVNULL,
+        stderr: int | None = None,
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
                 ("docker", *argv),
                 env={**_SETTINGS, **self.env},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=own,

@@ -27,8 +27,8 @@ class Project:
     """A folder with a config that was read without problems.
 
     ``facts`` is what a plan is made from; ``schema`` is the OpenAPI document of its predictor,
-    empty when the config names none. ``has_syntax``: the config's first line names the frontend
-    image itself.
+    empty when the config names none. ``syntax`` is the frontend image that the config's first
+    line names.
     """
 
     root: Path
@@ -36,7 +36,7 @@ class Project:
     config: Config
     facts: plan.Project
     schema: str
-    has_syntax: bool
+    syntax: str | None
 
     @property
     def record(self) -> plan.Record:
@@ -95,8 +95,13 @@ def load(file: Path, *, relock: bool = False) -> Project:
         config=config,
         facts=facts,
         schema=facts.schema,
-        has_syntax=_SYNTAX.match(data) is not None,
+        syntax=_syntax(data),
     )
+
+
+def _syntax(data: bytes) -> str | None:
+    match = _SYNTAX.match(data)
+    return match[1].decode(errors="replace") if match else None
 
 
 def _content(file: Path) -> bytes:

@@ -25,18 +25,25 @@ Finish = Callable[[Result], Result]
 
 
 def serve(bridge: Bridge, environment: Mapping[str, str], *, finish: Finish | None = None) -> None:
+    """Answer the request of a frontend's container; otherwise as ``answer``."""
+    answer(bridge, lambda: options_from_environment(environment), finish=finish)
+
+
+def answer(
+    bridge: Bridge, read_options: Callable[[], Options], *, finish: Finish | None = None
+) -> None:
     """Answer one build request through ``bridge``; ``finish`` has the last word on a result."""
-    outcome = _outcome(bridge, environment)
+    outcome = _outcome(bridge, read_options)
     if isinstance(outcome, Failure):
         bridge.return_error(outcome)
     else:
         bridge.return_result(finish(outcome) if finish else outcome)
 
 
-def _outcome(bridge: Bridge, environment: Mapping[str, str]) -> Result | Failure:
+def _outcome(bridge: Bridge, read_options: Callable[[], Options]) -> Result | Failure:
     sources: Callable[[], Mapping[str, bytes]] = dict
     try:
-        options = options_from_environment(environment)
+        options = read_options()
         if refused := _refused(options):
             return refused
         opened = open_project(bridge, options)

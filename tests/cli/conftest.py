@@ -16,6 +16,7 @@ from cog_cli.buildx import BuildxBuilder
 from cog_cli.main import main
 from cog_cli.model import Clock
 from cog_cli.screen import Screen
+from tests.cli.fake_builder import FakeBuilder
 from tests.cli.fake_docker import FakeDocker
 from tests.cli.fake_model import FakeModel, serving
 
@@ -32,6 +33,7 @@ class World:
     """The command in a folder of its own, with docker and a model that are fakes."""
 
     docker: FakeDocker
+    builder: FakeBuilder
     model: FakeModel
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -56,7 +58,8 @@ class World:
         numbers = count(1)
         app = App(
             docker=self.docker,
-            builder=BuildxBuilder(self.docker),
+            builder=self.builder,
+            buildx=BuildxBuilder(self.docker),
             screen=Screen(console),
             clock=Clock(lambda: self.now, self._sleep),
             env=self.env,
@@ -85,7 +88,7 @@ def world(model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     folder = tmp_path / "My Project"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    world = World(FakeDocker(address=model.address), model, folder)
+    world = World(FakeDocker(address=model.address), FakeBuilder(), model, folder)
     yield world
     assert world.docker.containers == {}
 

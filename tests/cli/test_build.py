@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cog_cli.build import choose_frontend
+from cog_cli.build import BuildRequest, Cache, Frontend, Output, choose_frontend
 from cog_cli.buildx import read_digest
 from cog_cli.project import default_image, find
 from cog_frontend.version import FRONTEND
@@ -14,18 +14,24 @@ from tests.cli.conftest import World
 CONFIG = 'build:\n  python_version: "3.12"\n'
 
 
+def request(world: World) -> BuildRequest:
+    (found,) = world.builder.requests
+    return found
+
+
 def buildx(world: World) -> str:
     (call,) = [call for call in world.docker.calls if call[0] == "buildx"]
     return " ".join(call)
 
 
-def test_a_build_is_one_call_of_buildx_with_the_frontend_of_this_version(world: World) -> None:
+def test_over_buildx_a_build_is_one_call_with_the_frontend_of_this_version(world: World) -> None:
     world.write("cog.yaml", CONFIG)
-    assert world.cog("build", "-t", "mine:1") == 0
+    assert world.cog("build", "-t", "mine:1", "--via", "buildx") == 0
     call = buildx(world)
     assert call.startswith(f"buildx build --file {world.folder}/cog.yaml --tag mine:1 ")
     assert f"--build-arg BUILDKIT_SYNTAX={FRONTEND}" in call
-    assert "--load" in call
+    assert "--output type=docker" in call
+    assert "--attest=type=provenance,mode=min,inline-only=true" in call
     assert call.endswith(f" {world.folder}")
 
 
@@ -34,6 +40,12 @@ def test_the_result_is_on_stderr(world: World, capsys: pytest.CaptureFixture[str
     world.cog("build", "-t", "mine")
     assert capsys.readouterr().out == ""
     assert world.stderr == "Image built as mine\n"
+
+
+def test_files_are_not_called_an_image(world: World) -> None:
+    world.write("cog.yaml", CONFIG)
+    assert world.cog("build", "-o", "out") == 0
+    assert world.stderr == "Built\n"
 
 
 def test_for_a_program_the_result_is_json_on_stdout(
@@ -45,45 +57,129 @@ def test_for_a_program_the_result_is_json_on_stdout(
     assert world.stderr == ""
 
 
+ALL_OPTIONS = (
+    "-t a -t b --no-cache --pull --progress plain --target t --builder b1 --secret id=x,src=y "
+    "--ssh default --platform linux/amd64,linux/arm64 --push --cache-from r/c "
+    "--cache-to type=inline --build-arg A=1 --label l=1 --annotation index:k=v --annotation k=v "
+    "--build-context w=/w --sbom true --provenance mode=max --metadata-file m.json "
+    "-o type=local,dest=out"
+)
+
+
 def test_every_option_reaches_buildx(world: World) -> None:
     world.write("cog.yaml", CONFIG)
-    options = "-t a -t b --no-cache --progress plain --secret id=x,src=y --ssh default"
-    options += " --platform linux/amd64"
-    assert world.cog("build", *options.split(), "--platform", "linux/arm64", "--push") == 0
+    assert world.cog("build", *ALL_OPTIONS.split(), "--via", "buildx") == 0
     call = buildx(world)
     for part in (
         "--tag a --tag b",
         "--no-cache",
+        "--pull",
         "--progress plain",
+        "--target t",
+        "--builder b1",
         "--secret id=x,src=y",
         "--ssh default",
         "--platform linux/amd64,linux/arm64",
-        "--push",
+        "--output type=image,push=true",
+        "--output type=local,dest=out",
+        "--cache-from type=registry,ref=r/c",
+        "--cache-to type=inline",
+        "--build-arg A=1",
+        "--label l=1",
+        "--annotation index:k=v --annotation manifest:k=v",
+        "--build-context w=/w",
+        "--attest=type=sbom",
+        "--attest=type=provenance,mode=max",
+        f"--metadata-file {world.folder}/m.json",
     ):
         assert part in call
-    assert "--load" not in call
+    assert "type=docker" not in call
+
+
+def test_every_option_reaches_the_builder_here(world: World) -> None:
+    world.write("cog.yaml", CONFIG)
+    assert world.cog("build", *ALL_OPTIONS.split()) == 0
+    assert world.docker.calls == []
+    got = request(world)
+    assert got.tags == ("a", "b")
+    assert (got.no_cache, got.pull, got.progress, got.target) == (True, True, "plain", "t")
+    assert (got.builder, got.secrets, got.ssh) == ("b1", ("id=x,src=y",), ("default",))
+    assert got.platforms == ("linux/amd64", "linux/arm64")
+    assert got.outputs == (
+        Output(type="local", destination="out"),
+        Output(type="image", attributes=(("push", "true"),)),
+    )
+    assert got.cache_from == (Cache(type="registry", attributes=(("ref", "r/c"),)),)
+    assert got.cache_to == (Cache(type="inline"),)
+    assert (got.build_args, got.labels, got.named) == ((("A", "1"),), (("l", "1"),), (("w", "/w"),))
+    assert got.annotations == (("annotation-index.k", "v"), ("annotation.k", "v"))
+    assert got.attestations == {"sbom": "", "provenance": "mode=max"}
+    assert got.metadata_file == world.folder / "m.json"
 
 
 @pytest.mark.parametrize(
-    ("chosen", "has_syntax", "expected"),
+    "words",
     [
-        (None, False, "default"),
-        (None, True, None),
-        ("mine", False, "mine"),
-        ("mine", True, "mine"),
+        ("-o", "type=zip,dest=x"),
+        ("-o", "type=local"),
+        ("-o", "type=oci,dest=x,tar=false"),
+        ("--cache-from", "ref=x"),
+        ("--annotation", "nothing"),
+        ("--annotation", "image:k=v"),
+        ("--label", "nothing"),
+        ("--build-context", "=x"),
     ],
 )
-def test_the_frontend_is_the_chosen_one_else_the_files_else_the_released(
-    chosen: str | None, *, has_syntax: bool, expected: str | None
+def test_an_option_that_cannot_be_read_is_wrong_usage(world: World, words: tuple[str, str]) -> None:
+    world.write("cog.yaml", CONFIG)
+    assert world.cog("build", *words) == 2
+    assert words[1] in world.stderr
+    assert world.builder.requests == []
+
+
+def test_an_argument_without_a_value_takes_the_environments(world: World) -> None:
+    world.write("cog.yaml", CONFIG)
+    world.env["TOKEN"] = "t"
+    world.cog("build", "--build-arg", "TOKEN", "--build-arg", "NONE")
+    assert request(world).build_args == (("TOKEN", "t"),)
+
+
+def test_provenance_can_be_left_out(world: World) -> None:
+    world.write("cog.yaml", CONFIG)
+    world.cog("build", "--provenance", "false")
+    assert request(world).attestations == {"provenance": None}
+    world.builder.requests.clear()
+    world.env["BUILDX_NO_DEFAULT_ATTESTATIONS"] = "1"
+    world.cog("build")
+    assert request(world).attestations == {}
+
+
+def frontend(image: str, *, in_process: bool) -> Frontend:
+    return Frontend(image=image, in_process=in_process)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own", "syntax", "expected"),
+    [
+        (None, None, None, frontend("released", in_process=True)),
+        (None, None, "released", frontend("released", in_process=True)),
+        (None, None, "another", frontend("another", in_process=False)),
+        (None, "mirror", "another", frontend("mirror", in_process=True)),
+        ("mine", "mirror", "another", frontend("mine", in_process=False)),
+    ],
+)
+def test_only_another_frontend_than_the_commands_own_runs_in_a_container(
+    chosen: str | None, own: str | None, syntax: str | None, expected: Frontend
 ) -> None:
-    assert choose_frontend(chosen, "default", has_syntax=has_syntax) == expected
+    found = choose_frontend(chosen=chosen, own=own, syntax=syntax, released="released")
+    assert found == expected
 
 
 @pytest.mark.parametrize("line", ["# syntax=f:1", "#syntax = f:1", "  # syntax= f:1 --x"])
 def test_a_syntax_line_is_honoured(world: World, line: str) -> None:
     world.write("cog.yaml", f"{line}\n{CONFIG}")
     assert world.cog("build") == 0
-    assert "BUILDKIT_SYNTAX" not in buildx(world)
+    assert request(world).frontend == frontend("f:1", in_process=False)
 
 
 @pytest.mark.parametrize("line", ["# a comment", "# syntax", "build: {}\n# syntax=f:1"])
@@ -91,16 +187,16 @@ def test_another_first_line_is_no_syntax_line(world: World, line: str) -> None:
     world.write("cog.yaml", f"{line}\npredict: p.py:P\n")
     world.write("p.py", "class P:\n    def predict(self, a: int) -> int:\n        return a\n")
     assert world.cog("build") == 0
-    assert "BUILDKIT_SYNTAX" in buildx(world)
+    assert request(world).frontend == frontend(FRONTEND, in_process=True)
 
 
 def test_the_frontend_may_be_chosen_by_option_and_environment(world: World) -> None:
     world.write("cog.yaml", f"# syntax=f:1\n{CONFIG}")
     world.env["COGKIT_FRONTEND"] = "from-env"
-    world.cog("build")
+    world.cog("build", "--via", "buildx")
     assert "BUILDKIT_SYNTAX=from-env" in buildx(world)
     world.docker.calls.clear()
-    world.cog("build", "--frontend", "from-option")
+    world.cog("build", "--frontend", "from-option", "--via", "buildx")
     assert "BUILDKIT_SYNTAX=from-option" in buildx(world)
 
 
@@ -117,9 +213,10 @@ def test_another_config_file_may_be_named(world: World) -> None:
     world.write("cog-gpu.yaml", CONFIG)
     world.write("sub/cog.yaml", CONFIG)
     assert world.cog("build", "-f", "cog-gpu.yaml") == 0
-    world.docker.calls.clear()
     assert world.cog("build", "-f", "sub/cog.yaml") == 0
-    assert buildx(world).endswith(f" {world.folder}/sub")
+    first, second = world.builder.requests
+    assert (first.file.name, first.context) == ("cog-gpu.yaml", world.folder)
+    assert second.context == world.folder / "sub"
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "sub/none.yaml"])
@@ -144,7 +241,7 @@ def test_the_default_name_is_one_that_docker_takes(folder: str, name: str) -> No
 def test_the_config_may_name_the_image(world: World) -> None:
     world.write("cog.yaml", f"image: r.example/me/model\n{CONFIG}")
     world.cog("build")
-    assert "--tag r.example/me/model " in buildx(world)
+    assert request(world).tags == ("r.example/me/model",)
 
 
 def test_a_mistake_in_the_config_is_shown_on_its_line_before_docker_is_asked(
@@ -156,13 +253,13 @@ def test_a_mistake_in_the_config_is_shown_on_its_line_before_docker_is_asked(
     assert "cog.yaml:2:3: " in world.stderr
     assert "python_version" in world.stderr
     assert '\n  2 |   python_versoin: "3.12"\n    |   ^^^^^^^^^^^^^^\n' in world.stderr
-    assert world.docker.calls == []
+    assert world.builder.requests == []
 
 
 def test_a_failed_build_is_a_failure(world: World) -> None:
     world.write("cog.yaml", CONFIG)
     world.docker.build_status = 1
-    assert world.cog("build") == 1
+    assert world.cog("build", "--via", "buildx") == 1
     assert world.stderr == "error: the build failed; the reason is above\n"
 
 
@@ -190,17 +287,17 @@ def test_a_lock_is_written_next_to_the_config_whatever_lock_there_is(world: Worl
     assert "the lock file is stale: six is not in it" in world.stderr
     options = "--platform linux/amd64 --platform linux/arm64 --secret id=netrc,src=n"
     assert world.cog("lock", *options.split()) == 0
-    call = buildx(world)
-    assert f"--target lock --output type=local,dest={world.folder} " in call
-    assert "--platform linux/amd64,linux/arm64" in call
-    assert "--secret id=netrc,src=n" in call
-    assert "--load" not in call
+    got = request(world)
+    assert got.target == "lock"
+    assert got.outputs == (Output(type="local", destination=str(world.folder)),)
+    assert got.platforms == ("linux/amd64", "linux/arm64")
+    assert got.secrets == ("id=netrc,src=n",)
     assert world.stderr.endswith(f"wrote {world.folder}/pylock.toml\n")
 
 
 def test_a_lock_that_cannot_be_made_is_a_failure(world: World) -> None:
     world.write("cog.yaml", LOCKED)
     world.write("requirements.txt", "six\n")
-    world.docker.build_status = 1
+    world.builder.failure = "it failed"
     assert world.cog("lock") == 1
-    assert world.stderr == "error: the build failed; the reason is above\n"
+    assert world.stderr == "error: it failed\n"

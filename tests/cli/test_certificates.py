@@ -13,9 +13,8 @@ TWO = ONE.replace("MDEx", "MDIy")
 
 def passed(world: World) -> str | None:
     """What the build was given; None where it was given nothing."""
-    arguments = [word for call in world.docker.calls for word in call]
-    found = [word for word in arguments if word.startswith("COG_CA_CERT=")]
-    return found[0].partition("=")[2] if found else None
+    given = dict(pair for request in world.builder.requests for pair in request.build_args)
+    return given.get("COG_CA_CERT")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_init_writes_a_project_that_reads_without_problems(world: World) -> None
         "run.py",
     ]
     project = load(world.folder / "cog.yaml")
-    assert project.has_syntax
+    assert project.syntax
     assert '"text"' in project.schema
 
 

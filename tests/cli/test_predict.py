@@ -307,9 +307,9 @@ def test_without_an_image_the_project_is_built_first(world: World) -> None:
     project(world)
     world.image("cog-my-project", ECHO)
     assert world.cog("predict", "-i", "text=x") == 0
-    (build,) = [call for call in world.docker.calls if call[0] == "buildx"]
-    assert build[-1] == str(world.folder)
-    assert "--progress quiet" in " ".join(build)
+    (build,) = world.builder.requests
+    assert build.context == world.folder
+    assert build.progress == "quiet"
 
 
 def test_bad_inputs_for_a_project_build_nothing(world: World) -> None:

@@ -14,7 +14,7 @@ from cog_frontend.rpc import (
     Role,
     RpcError,
 )
-from cog_frontend.rpc.dispatch import RECEIVE, Dialogue, Dispatcher, Handler
+from cog_frontend.rpc.dispatch import RECEIVE, Dialogue, Dispatcher, Handler, unary
 from tests.rpc.pairs import METHOD
 
 
@@ -68,6 +68,27 @@ def test_a_handler_waits_while_its_client_does_not_read() -> None:
     ends = [event for event in exchange.settle() if isinstance(event, Finished)]
     assert [end.code for end in ends] == [Code.OK]
     assert len(sent) == 100
+
+
+def test_sending_what_is_queued_makes_a_waiting_handler_ready() -> None:
+    exchange = Exchange({METHOD: unary(lambda _: b"x" * 600_000)})
+    stream = exchange.client.open(METHOD)
+    exchange.client.send_message(stream, b"")
+    exchange.client.end(stream)
+    exchange.up()
+    exchange.dispatcher.work()
+    waiting = exchange.dispatcher.ready
+    events: list[Event] = []
+    exchange.down(events)
+    exchange.up()  # the client's windows
+    exchange.down(events)
+    assert (waiting, exchange.dispatcher.ready) == (
+        False,
+        True,
+    )  # to end the call: nothing else would wake it
+    exchange.dispatcher.work()
+    exchange.down(events)
+    assert isinstance(events[-1], Finished)
 
 
 def test_handlers_take_turns() -> None:

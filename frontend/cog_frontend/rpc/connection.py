@@ -27,15 +27,25 @@ from cog_frontend.rpc.http2 import Limits, Role
 from cog_frontend.rpc.peer import Peer
 from cog_frontend.rpc.status import Code, ConnectionLost, RpcError
 
+OnMessage = Callable[[bytes], None]
+
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class Call:
     """One call in progress; made by ``Connection.start`` and ``Connection.open``."""
 
-    def __init__(self, connection: Connection, stream: int, deadline: float | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        stream: int,
+        deadline: float | None,
+        on_message: OnMessage | None,
+    ) -> None:
         self._connection = connection
         self._messages: deque[bytes] = deque()
+        self.take = on_message or self._messages.append
+        """For the connection: the server sent this."""
         self._error: RpcError | None = None
         self.stream = stream
         self.deadline = deadline
@@ -96,10 +106,6 @@ class Call:
         self._error = error
         self.ended = True
 
-    def take(self, message: bytes) -> None:
-        """For the connection: the server sent this."""
-        self._messages.append(message)
-
     def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error.with_traceback(None)
@@ -136,22 +142,37 @@ class Connection:
         self.close()
 
     def start(
-        self, method: str, request: bytes, metadata: Metadata = (), *, timeout: float | None = None
+        self,
+        method: str,
+        request: bytes,
+        metadata: Metadata = (),
+        *,
+        timeout: float | None = None,
+        on_message: OnMessage | None = None,
     ) -> Call:
         """Send a call with one request and return without waiting for its answer.
 
         ``method`` is ``/package.Service/Method``; ``timeout`` seconds bind the server and us.
+        ``on_message`` is given every message as it comes, whichever method waits then; the call
+        itself has none to receive.
         ConnectionLost when the server is known to be gone, ValueError for what cannot be sent.
         """
-        call = self._open(method, metadata, timeout)
+        call = self._open(method, metadata, timeout, on_message)
         self.peer.send_message(call.stream, request)
         self.peer.end(call.stream)
         self.pump(0)
         return call
 
-    def open(self, method: str, metadata: Metadata = (), *, timeout: float | None = None) -> Call:
+    def open(
+        self,
+        method: str,
+        metadata: Metadata = (),
+        *,
+        timeout: float | None = None,
+        on_message: OnMessage | None = None,
+    ) -> Call:
         """Start a call whose messages ``Call.send`` gives; otherwise as ``start``."""
-        call = self._open(method, metadata, timeout)
+        call = self._open(method, metadata, timeout, on_message)
         self.pump(0)
         return call
 
@@ -196,12 +217,14 @@ class Connection:
         self.peer.cancel(call.stream)
         self._duplex.push(self.peer.data_to_send)
 
-    def _open(self, method: str, metadata: Metadata, timeout: float | None) -> Call:
+    def _open(
+        self, method: str, metadata: Metadata, timeout: float | None, on_message: OnMessage | None
+    ) -> Call:
         if self._lost is not None:
             raise ConnectionLost(self._lost)
         stream = self.peer.open(method, metadata, timeout=timeout)
         deadline = None if timeout is None else self._clock() + timeout
-        call = self._calls[stream] = Call(self, stream, deadline)
+        call = self._calls[stream] = Call(self, stream, deadline, on_message)
         return call
 
     def _take(self, event: Event) -> None:

@@ -38,6 +38,8 @@ RECEIVE = None
 _HIGH_WATER = 256 * 1024
 """Unsent bytes of a call above which its handler waits."""
 
+_STEPS = 16
+
 
 def unary(answer: Callable[[bytes], bytes]) -> Handler:
     """A handler from a function of one request to one answer; INVALID_ARGUMENT without one."""
@@ -110,6 +112,11 @@ class Dispatcher:
         for event in self._peer.receive(data):
             self._take(event)
 
+    @property
+    def ready(self) -> bool:
+        """Whether a handler has what it waits for; sending what is queued may change that."""
+        return any(task.may_go_on(self._peer.unsent(n)) for n, task in self._tasks.items())
+
     def step(self) -> bool:
         """Let every handler that has what it waits for run once; False when there was none."""
         ready = [
@@ -120,6 +127,12 @@ class Dispatcher:
         for number, task in ready:
             self._run(number, task)
         return bool(ready)
+
+    def work(self) -> None:
+        """Let handlers run for a while: many small messages go into one write."""
+        for _ in range(_STEPS):
+            if not self.step():
+                return
 
     def close(self) -> None:
         """Stop all handlers; the client is not told."""

@@ -37,9 +37,9 @@ class Server:
         """Serve until the client goes away; returns how the connection ended."""
         try:
             while self._dispatcher.closed is None:
-                busy = self._dispatcher.step()
+                self._dispatcher.work()
                 self._duplex.push(self._dispatcher.data_to_send)
-                data = self._duplex.wait(0 if busy else None)
+                data = self._duplex.wait(0 if self._dispatcher.ready else None)
                 if data is not None:
                     self._dispatcher.receive(data)
             return self._dispatcher.closed

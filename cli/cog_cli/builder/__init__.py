@@ -1,0 +1,1 @@
+"""`cog build` in this process: a client of BuildKit with the frontend inside."""

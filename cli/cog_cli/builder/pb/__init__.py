@@ -1,0 +1,1 @@
+"""BuildKit's control API and session services: stubs made from the files beside them."""
