@@ -82,6 +82,8 @@ def _layout(
     store, at, digest = value.removeprefix(_LAYOUT).partition("@")
     if not (store and at and digest):
         raise OptionError(f"option {PREFIX_CONTEXT}{name}={value} names no digest")
+    # Clients add a tag to the name of the store, which the daemon does not know it by.
+    store = store.partition(":")[0]
     # The name is for people and for the daemon's records: only the store and the digest count.
     ref = f"{llb.normalise_reference(name.partition('::')[0]).partition('@')[0]}@{digest}"
     answer = bridge.start_resolve_layout(

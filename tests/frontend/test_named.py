@@ -69,9 +69,10 @@ def test_what_another_build_made_in_the_place_of_the_base() -> None:
 
 
 def test_an_image_of_a_folder_in_the_place_of_the_base() -> None:
-    bridge = frontend(GOOD, {BASE: f"oci-layout://store@{DIGEST}"}, layouts={DIGEST: OWN})
+    bridge = frontend(GOOD, {BASE: f"oci-layout://store:latest@{DIGEST}"}, layouts={DIGEST: OWN})
     assert has_own(bridge)
     assert f"oci-layout://docker.io/library/python:3.13-slim@{DIGEST}" in graph(bridge)
+    assert "store:latest" not in graph(bridge)
 
 
 def test_a_repository_in_the_place_of_the_base() -> None:
