@@ -39,6 +39,7 @@ from cog_cli.inputs import split_pair
 from cog_cli.model import Clock
 from cog_cli.predict import Given
 from cog_cli.process import DockerCommand
+from cog_cli.project import CONFIG_NAME
 from cog_cli.screen import screen
 from cog_frontend.errors import FrontendError
 from cog_frontend.version import FRONTEND, VERSION

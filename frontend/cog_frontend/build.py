@@ -239,7 +239,9 @@ class Build:
         platform = started.images.platform
         planned = started.planner(self._described(started))
         ref = self._start_solve(convert(planned, started.around), platform)
-        labels = base_labels(started.base) | dict(self._options.labels)
+        base = started.base
+        named = {} if base.tree else base_labels(base.pinned)
+        labels = named | dict(self._options.labels)
         image = image_config(started.base.config, planned.image, platform, labels)
         return _Solved(ref=ref, config=image, base_config=started.base.config)
 

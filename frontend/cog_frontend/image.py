@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from buildkit_llb import Platform
-from cog_frontend.gateway import ResolvedImage
 from cog_frontend.plan.model import ImageSettings
 
 # What a base image without any settings runs with (BuildKit's default for scratch).
@@ -62,9 +61,9 @@ _KEPT = frozenset({"author", "variant", "os.version", "os.features", "history"})
 _DROPPED = frozenset({"Healthcheck", "OnBuild", "ArgsEscaped", "Image"})
 
 
-def base_labels(base: ResolvedImage) -> dict[str, str]:
+def base_labels(pinned: str) -> dict[str, str]:
     """The base as OCI's annotations name it (image-spec annotations.md)."""
-    name, _, digest = base.pinned.partition("@")
+    name, _, digest = pinned.partition("@")
     named = {"org.opencontainers.image.base.name": name}
     return named | ({"org.opencontainers.image.base.digest": digest} if digest else {})
 

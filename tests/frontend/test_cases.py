@@ -117,7 +117,6 @@ def frontend(  # noqa: PLR0913 - keyword-only: one option per thing that a test 
         caps=caps,
         fail=fail,
         runner=runner or resolver(NO_PACKAGES),
-        remotes=remotes,
     )
     given = {"filename": filename, "source": SOURCE, **(options or {})}
     environment = {

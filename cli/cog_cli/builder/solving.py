@@ -12,7 +12,7 @@ from cog_cli.builder.filesend import Destination, ToFile, ToFolder
 from cog_cli.builder.pb.control_pb2 import CacheOptionsEntry, Exporter, SolveRequest
 from cog_cli.errors import UsageProblem
 from cog_frontend import options as keys
-from cog_frontend.sandbox import PREFIX_BUILD_ARG
+from cog_frontend.option_values import PREFIX_BUILD_ARG
 
 CONTEXT, CONFIG = "context", "dockerfile"
 _REMOTE = ("docker-image://", "http://", "https://", "git://", "git@", "ssh://")

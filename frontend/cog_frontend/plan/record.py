@@ -17,6 +17,7 @@ from cog_frontend.plan.model import (
     Cache,
     Copy,
     Decision,
+    Download,
     Exec,
     Fetch,
     File,
@@ -183,6 +184,8 @@ def _mounted(mount: Mount) -> Iterator[tuple[str, str]]:
     match mount:
         case Bind():
             yield f"{mount.path} of the {mount.image or 'toolbox'}", _digest(mount.target)
+        case Download():
+            yield mount.url, _digest(mount.checksum, mount.target)
         case SingleFile():
             yield mount.target, _digest(mount.data)
         case Files():
