@@ -43,8 +43,12 @@ def relayed(
 
 
 def _serve(engine: EngineInfo, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
-    with connection, socket.socket(socket.AF_UNIX) as daemon, suppress(OSError):
-        client = tls.wrap_socket(connection, server_side=True) if tls else connection
+    client = connection
+    if tls:
+        client = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+    with client, socket.socket(socket.AF_UNIX) as daemon, suppress(OSError):
+        if isinstance(client, ssl.SSLSocket):
+            client.do_handshake()
         daemon.connect(engine.env["DOCKER_HOST"].removeprefix("unix://"))
         daemon.sendall(_UPGRADE)
         answer = b""

@@ -109,15 +109,15 @@ def test_a_failing_step_shows_the_same_lines_as_through_buildx(place: Workplace)
     assert shown == told("--via", "buildx")
 
 
-def test_secrets_and_named_contexts(one_place: Workplace, tmp_path: Path) -> None:
+def test_secrets(one_place: Workplace, tmp_path: Path) -> None:
     run = "    - command: grep -q hidden /run/secrets/word\n"
     run += "      mounts: [{type: secret, id: word, target: /run/secrets/word}]\n"
     folder = project(one_place, run)
-    words = ("build", "-t", one_place.tag())
+    words = ("build", "--no-cache", "-t", one_place.tag())
     assert "secret word" in cog(one_place, folder, *words).stderr
     (tmp_path / "word").write_text("hidden")
     for secret in (f"id=word,src={tmp_path}/word", "id=word,env=WORD"):
-        done = cog(one_place, folder, *words, "--no-cache", "--secret", secret, WORD="hidden")
+        done = cog(one_place, folder, *words, "--secret", secret, WORD="hidden")
         assert done.returncode == 0, done.stderr
 
 

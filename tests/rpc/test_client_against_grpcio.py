@@ -214,7 +214,7 @@ def test_the_server_may_be_the_one_to_end_a_late_call(connection: Connection) ->
     call = connection.open("/test.Service/Wait", timeout=0.05)
     with pytest.raises(RpcError) as caught:
         call.receive()
-    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    assert caught.value.code == Code.DEADLINE_EXCEEDED
 
 
 def test_a_cancelled_call_ends_here_and_there(connection: Connection, service: Reference) -> None:
