@@ -126,11 +126,7 @@ def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
         named=typed.parse_named(choices.contexts, "--build-context"),
         cache_from=typed.parse_caches(choices.cache_from, "--cache-from"),
         cache_to=typed.parse_caches(choices.cache_to, "--cache-to"),
-        attestations=typed.parse_attestations(
-            sbom=choices.sbom,
-            provenance=choices.provenance,
-            default_provenance=not app.env.get("BUILDX_NO_DEFAULT_ATTESTATIONS"),
-        ),
+        attestations=typed.parse_attestations(sbom=choices.sbom, provenance=choices.provenance),
         metadata_file=app.cwd / choices.metadata_file if choices.metadata_file else None,
     )
 

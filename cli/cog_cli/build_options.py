@@ -114,21 +114,13 @@ def _annotation(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def parse_attestations(
-    *, sbom: str | None, provenance: str | None, default_provenance: bool
-) -> dict[str, str | None]:
-    """Read ``--sbom`` and ``--provenance`` into BuildKit's attestations.
-
-    As with buildx, a build tells its minimal provenance where that costs nothing, unless
-    ``default_provenance`` is off.
-    """
+def parse_attestations(*, sbom: str | None, provenance: str | None) -> dict[str, str | None]:
+    """Read ``--sbom`` and ``--provenance`` into BuildKit's attestations."""
     found: dict[str, str | None] = {}
     if sbom is not None:
         found["sbom"] = _attestation(sbom)
     if provenance is not None:
         found["provenance"] = _attestation(provenance)
-    elif default_provenance:
-        found["provenance"] = "mode=min,inline-only=true"
     return found
 
 

@@ -31,7 +31,7 @@ def test_over_buildx_a_build_is_one_call_with_the_frontend_of_this_version(world
     assert call.startswith(f"buildx build --file {world.folder}/cog.yaml --tag mine:1 ")
     assert f"--build-arg BUILDKIT_SYNTAX={FRONTEND}" in call
     assert "--output type=docker" in call
-    assert "--attest=type=provenance,mode=min,inline-only=true" in call
+    assert "--attest" not in call  # an engine without the containerd store refuses all of them
     assert call.endswith(f" {world.folder}")
 
 

@@ -57,6 +57,7 @@ class NativeBuilder:
         """Build; progress goes to stderr. CliError when it fails."""
         solving.refuse_local_caches(request)
         request = solving.with_github_cache(request, self.env)
+        request = solving.with_default_provenance(request, self.env)
         around = Surroundings(self.env, self.home, _read_file)
         builder = choose_builder(around, request.builder)
         moby = isinstance(builder, DockerEngine)

@@ -160,6 +160,17 @@ def _cache_entry(cache: Cache) -> CacheOptionsEntry:
     return CacheOptionsEntry(Type=cache.type, Attrs=dict(cache.attributes))
 
 
+def with_default_provenance(request: BuildRequest, env: Mapping[str, str]) -> BuildRequest:
+    """Ask for the provenance that buildx asks for by itself: the least, where it costs nothing.
+
+    ``BUILDX_NO_DEFAULT_ATTESTATIONS`` switches it off, as there.
+    """
+    if "provenance" in request.attestations or env.get("BUILDX_NO_DEFAULT_ATTESTATIONS"):
+        return request
+    least = {"provenance": "mode=min,inline-only=true"}
+    return replace(request, attestations={**request.attestations, **least})
+
+
 def with_github_cache(request: BuildRequest, env: Mapping[str, str]) -> BuildRequest:
     """Give caches of type ``gha`` what GitHub's runner says of its cache."""
     given = (

@@ -16,6 +16,7 @@ from cog_cli.builder.solving import (
     frontend_options,
     refuse_local_caches,
     solve_request,
+    with_default_provenance,
     with_github_cache,
 )
 from cog_cli.errors import UsageProblem
@@ -141,3 +142,12 @@ def test_githubs_cache_gets_what_its_runner_says() -> None:
 def test_what_only_buildx_can_do_is_said() -> None:
     with pytest.raises(UsageProblem, match="--via buildx"):
         refuse_local_caches(request(cache_from=(Cache(type="local"),)))
+
+
+def test_the_least_provenance_is_told_unless_something_else_was_said() -> None:
+    least = {"provenance": "mode=min,inline-only=true"}
+    assert with_default_provenance(request(), {}).attestations == least
+    off = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
+    assert with_default_provenance(request(), off).attestations == {}
+    chosen: dict[str, str | None] = {"provenance": None}
+    assert with_default_provenance(request(attestations=chosen), {}).attestations == chosen
