@@ -321,7 +321,7 @@ def test_files_named_like_the_standard_library_stay_out_of_the_way(one_place: Wo
         answer = model.predict(file=data_url(b"reads"), fail=True)
         assert "ValueError: as told" in answer["error"]
         assert "Traceback" in answer["logs"]
-        answer = model.predict(file="http://127.0.0.1:9/x.txt")
+        answer = model.predict(file="http://127.0.0.1:9999/x.txt")
         assert "input 'file': the host '127.0.0.1' is not on the public Internet" in answer["error"]
 
 
