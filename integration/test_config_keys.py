@@ -128,7 +128,8 @@ import socket
 agent = socket.socket(socket.AF_UNIX)
 agent.connect(os.environ["SSH_AUTH_SOCK"])
 agent.sendall(b"\\0\\0\\0\\1\\x0b")
-ANSWER = b"cogkit-test" in agent.recv(4096)
+answer = agent.makefile("rb")
+ANSWER = b"cogkit-test" in answer.read(int.from_bytes(answer.read(4), "big"))
 print(ANSWER)
 """
 

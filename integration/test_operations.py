@@ -46,6 +46,8 @@ http {{
             proxy_pass http://model;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_next_upstream error http_503 non_idempotent;
         }}
     }}
 }}
