@@ -69,7 +69,8 @@ def test_exceptions_of_signal_handlers_break_no_frame(peer: Peer) -> None:
             peer.channel.put(filler)
             peer.channel.put(wire.Pong(nonce=nonce))
             try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0005)
+                # From moments that are certainly too short for a flush on, to all places in it.
+                signal.setitimer(signal.ITIMER_REAL, (nonce % 20 + 1) * 20e-6)
                 peer.channel.flush()
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except Alarm:
