@@ -242,7 +242,13 @@ def _plan(project: Path) -> plan.Plan:
 
 def _settings(config: Mapping[str, Any]) -> dict[str, object]:
     settings = {name: config.get(name) for name in SAME_SETTINGS}
-    return settings | {"Env": sorted(config.get("Env") or ())}
+    # Only we write down what the base was; it costs the other frontend nothing to leave it out.
+    labels = {
+        name: value
+        for name, value in (config.get("Labels") or {}).items()
+        if not name.startswith("org.opencontainers.image.base.")
+    }
+    return settings | {"Env": sorted(config.get("Env") or ()), "Labels": labels}
 
 
 def _tag(variant: str) -> str:
