@@ -5,8 +5,8 @@
 Runs inside the finished root filesystem, with the image's own interpreter: what is bundled is
 what a build there would import, and no path has to be translated. ``write`` imports every module
 of the packages and bundles these and all they need. ``check`` imports them again, through the
-bundle, and fails where that changes nothing: a Python whose ``dataclasses`` works otherwise shall
-fail here and not make every build slower.
+bundle, and fails where that changes nothing: a Python whose ``dataclasses`` or ``re`` works
+otherwise shall fail here and not make every build slower.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import dataclasses
 import importlib
 import marshal
 import pkgutil
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.machinery import SourcelessFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
+from typing import Any
 
 import start
 
@@ -37,6 +39,17 @@ class Module:
     code: bytes
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Compiled:
+    """What importing compiles: code of dataclasses by its text, patterns by text and flags.
+
+    Of a pattern it is the arguments of ``_sre.compile``.
+    """
+
+    texts: dict[str, CodeType] = dataclasses.field(default_factory=dict)
+    patterns: dict[start.Key, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+
+
 def main(command: str, bundle: str, *packages: str) -> None:
     """Run one of the two commands; ends in ``SystemExit`` where the bundle is of no use."""
     if command == "write":
@@ -45,23 +58,56 @@ def main(command: str, bundle: str, *packages: str) -> None:
         check(bundle, packages)
 
 
-def collect(packages: Iterable[str]) -> tuple[list[Module], dict[str, CodeType]]:
-    """Import the packages whole; return the modules, and the code of dataclasses by its text."""
-    texts: dict[str, CodeType] = {}
+def collect(packages: Iterable[str]) -> tuple[list[Module], Compiled]:
+    """Import the packages whole; return the modules, and what was compiled for them."""
+    compiled = Compiled()
+    record_texts(compiled.texts)
+    record_patterns(compiled.patterns)
+    import_whole(packages)
+    if not compiled.texts:
+        raise SystemExit("dataclasses executes no text any more: start.py has to be adapted")
+    if not compiled.patterns:
+        raise SystemExit("re compiles no pattern any more: start.py has to be adapted")
+    loaders = bytecode_loaders()
+    return [read_module(name, loader) for name, loader in loaders.items()], compiled
+
+
+def record_texts(texts: dict[str, CodeType]) -> None:
+    """Keep the code of what ``dataclasses`` executes from now on."""
 
     def record(text: str, variables: dict[str, object], names: dict[str, object]) -> None:
         texts[text] = start.compile_text(text)
         exec(texts[text], variables, names)  # noqa: S102 - what dataclasses itself would execute
 
     vars(dataclasses)["exec"] = record
-    import_whole(packages)
-    if not texts:
-        raise SystemExit("dataclasses executes no text any more: start.py has to be adapted")
-    loaders = bytecode_loaders()
-    return [read_module(name, loader) for name, loader in loaders.items()], texts
 
 
-def pack(modules: Iterable[Module], texts: Mapping[str, CodeType]) -> bytes:
+def record_patterns(patterns: dict[start.Key, tuple[Any, ...]]) -> None:
+    """Keep what ``re`` hands to its engine from now on, and for what is in its cache already."""
+    compiler = vars(re)["_compiler"]
+    in_full, engine = compiler.compile, compiler._sre
+    given: list[tuple[Any, ...]] = []
+
+    def hand_over(*arguments: Any) -> re.Pattern[Any]:  # noqa: ANN401 - of the engine, as they are
+        text, flags, code, *groups = arguments
+        # Plain integers: re's named ones cannot be marshalled.
+        given.append((text, int(flags), [int(word) for word in code], *groups))
+        found: re.Pattern[Any] = engine.compile(*arguments)
+        return found
+
+    def record(pattern: object, flags: int = 0) -> re.Pattern[Any]:
+        found: re.Pattern[Any] = in_full(pattern, flags)
+        if isinstance(pattern, str | bytes):  # else it was made of parsed ones, by re.Scanner
+            patterns[pattern, int(flags)] = given[-1]
+        return found
+
+    vars(compiler)["_sre"] = SimpleNamespace(**{**vars(engine), "compile": hand_over})
+    vars(compiler)["compile"] = record
+    for _, pattern, flags in list(vars(re)["_cache"]):
+        record(pattern, flags)
+
+
+def pack(modules: Iterable[Module], compiled: Compiled) -> bytes:
     """Return the bundle, in the form that ``start.py`` describes."""
     body = bytearray()
 
@@ -73,8 +119,12 @@ def pack(modules: Iterable[Module], texts: Mapping[str, CodeType]) -> bytes:
         module.name: (module.file, module.is_package, place(module.code))
         for module in sorted(modules, key=lambda module: module.name)
     }
-    text_index = {text: place(marshal.dumps(code)) for text, code in sorted(texts.items())}
-    index = marshal.dumps((module_index, text_index))
+    text_index = {text: place(marshal.dumps(code)) for text, code in sorted(compiled.texts.items())}
+    pattern_index = {
+        key: place(marshal.dumps(arguments))
+        for key, arguments in sorted(compiled.patterns.items(), key=repr)
+    }
+    index = marshal.dumps((module_index, text_index, pattern_index))
     return len(index).to_bytes(start.LENGTH_BYTES, "little") + index + bytes(body)
 
 
@@ -84,9 +134,14 @@ def check(bundle: str, packages: Iterable[str]) -> None:
     def refuse(text: str) -> CodeType:
         raise SystemExit(f"dataclasses executes a text that the bundle lacks:\n{text}")
 
+    def refuse_pattern(pattern: object, _flags: int) -> re.Pattern[Any]:
+        raise SystemExit(f"re compiles a pattern that the bundle lacks: {pattern!r}")
+
     before = set(sys.modules)
     vars(start)["compile_text"] = refuse
-    start.Bundle(bundle).install()
+    served = start.Bundle(bundle)
+    served.install()
+    served.compile_pattern = refuse_pattern
     import_whole(packages)
     if late := bytecode_loaders().keys() - before:
         raise SystemExit(f"not from the bundle: {', '.join(sorted(late))}")

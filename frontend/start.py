@@ -1,19 +1,22 @@
-"""Starts the frontend in its image: modules and dataclass methods come from one file, the bundle.
+"""Starts the frontend in its image: modules and what they compile come from one file, the bundle.
 
     python start.pyc BUNDLE
 
-A build starts a fresh process that lives for a fraction of a second, most of it imports. Three
+A build starts a fresh process that lives for a fraction of a second, most of it imports. Four
 things shorten that and change nothing else: modules are read from the bundle instead of being
 looked up folder by folder (what it lacks is imported from disk as ever), the methods that
-``dataclasses`` writes are compiled when the image is made, and no garbage is collected.
+``dataclasses`` writes and the patterns of ``re`` are compiled when the image is made, and no
+garbage is collected.
 
 ``bundle.py`` writes the file: 8 bytes with the length of the index (little endian), the index
-(``marshal``: a dict of modules, ``Entry`` by name, and a dict of code, ``Place`` by source text),
-and after it the code objects (``marshal``), each read when it is needed. Without a bundle the
-program runs the same, only later.
+(``marshal``: dicts of modules, ``Entry`` by name, of code, ``Place`` by source text, and of
+patterns, ``Place`` by text and flags), and after it what they lead to (``marshal``: code objects,
+and arguments of ``_sre.compile``), each read when it is needed. Without a bundle the program runs
+the same, only later.
 """
 
 # Whatever is imported up here is not from the bundle yet: modules that are built in or frozen.
+import _sre  # type: ignore[import-not-found]
 import gc
 import marshal
 import os
@@ -22,10 +25,15 @@ from importlib.machinery import ModuleSpec, SourcelessFileLoader
 
 TYPE_CHECKING = False  # the one of typing is a dozen modules away
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from re import Pattern
     from types import CodeType
+    from typing import Any
 
-# Offset and length of a code object, counted from the end of the index.
+# Offset and length of what is marshalled, counted from the end of the index.
 Place = tuple[int, int]
+# The text of a pattern and the flags given with it.
+Key = tuple[str | bytes, int]
 # The file of a module, whether it is a package, and its code.
 Entry = tuple[str, bool, Place]
 
@@ -43,7 +51,12 @@ def main(bundle: str) -> None:
 
 
 class Bundle:
-    """An open bundle: a finder for ``sys.meta_path``, and the ``exec`` of ``dataclasses``."""
+    """An open bundle: a finder of modules, and the compiler of ``dataclasses`` and ``re``.
+
+    ``compile_pattern`` compiles what the bundle lacks, as ``re`` does without it.
+    """
+
+    compile_pattern: "Callable[[object, int], Pattern[Any]]"
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -51,11 +64,16 @@ class Bundle:
         index = marshal.loads(os.pread(self._file, length, LENGTH_BYTES))  # noqa: S302 - our own
         self._entries: dict[str, Entry] = index[0]
         self._texts: dict[str, Place] = index[1]
+        self._patterns: dict[Key, Place] = index[2]
         self._start = LENGTH_BYTES + length
 
     def install(self) -> None:
-        """Serve this process's imports and dataclasses from now on."""
+        """Serve this process's imports, patterns and dataclasses from now on."""
         sys.meta_path.insert(0, self)
+        from re import _compiler  # type: ignore[attr-defined]  # noqa: PLC0415 - from the bundle
+
+        self.compile_pattern = _compiler.compile
+        vars(_compiler)["compile"] = self.pattern
         import dataclasses  # noqa: PLC0415 - from the bundle
 
         vars(dataclasses)["exec"] = self.execute
@@ -76,10 +94,24 @@ class Bundle:
 
     def code(self, place: Place) -> "CodeType":
         """Read one code object."""
-        offset, length = place
-        data = os.pread(self._file, length, self._start + offset)
-        code: CodeType = marshal.loads(data)  # noqa: S302 - our own
+        code: CodeType = marshal.loads(self._bytes(place))  # noqa: S302 - our own
         return code
+
+    def _bytes(self, place: Place) -> bytes:
+        offset, length = place
+        return os.pread(self._file, length, self._start + offset)
+
+    def pattern(self, pattern: object, flags: int = 0) -> "Pattern[Any]":
+        """Stand in for ``compile`` within the module ``re._compiler``.
+
+        A pattern is parsed and compiled in Python: up to ten milliseconds for one with large sets.
+        One that the bundle knows is only handed to the engine.
+        """
+        place = self._patterns.get((pattern, int(flags)))  # type: ignore[arg-type]
+        if place is None:
+            return self.compile_pattern(pattern, flags)
+        found: Pattern[Any] = _sre.compile(*marshal.loads(self._bytes(place)))  # noqa: S302 - our own
+        return found
 
     def execute(self, text: str, variables: dict[str, object], names: dict[str, object]) -> None:
         """Stand in for ``exec`` within the module ``dataclasses``.

@@ -48,6 +48,12 @@ PROGRAM = {
             major: int
             minor: int = 0
     """,
+    "cog_frontend/patterns.py": """\
+        import re
+
+        WORDS = re.compile(r"(?P<first>[a-z\\u00e0-\\u0233]+)(?:,(?P<second>\\d+))?", re.IGNORECASE)
+        BYTES = re.compile(rb"^-- (\\S+) --", re.MULTILINE)
+    """,
     "cog_frontend/deep/__init__.py": "",
     "cog_frontend/deep/fault.py": """\
         def fail():
@@ -231,6 +237,48 @@ def test_an_unknown_text_is_compiled_as_it_would_be(bundled: Image) -> None:
     plain = bundled.run(code, bundled=False).stdout
     assert plain.startswith("Unheard(of=3) ")
     assert bundled.run(code, bundled=True).stdout == plain
+
+
+def test_patterns_behave_as_without_the_bundle(bundled: Image) -> None:
+    code = dedent("""
+        import copy, pickle, re
+        from cog_frontend.patterns import BYTES, WORDS
+
+        found = WORDS.match("Été,7")
+        print(ascii([found.groupdict(), found.lastgroup, found.span("second"), WORDS, BYTES]))
+        print(WORDS.groupindex, WORDS.groups, WORDS.flags, BYTES.findall(b"-- a --\\n-- b --"))
+        print(pickle.loads(pickle.dumps(WORDS)) == WORDS, WORDS == re.compile(WORDS.pattern, re.I))
+        print(re.compile("un(known)", re.ASCII | re.X).sub(r"<\\1>", "unknown"))
+    """)
+    plain = bundled.run(code, bundled=False).stdout
+    assert "'second': '7'" in plain
+    assert "<known>" in plain
+    assert bundled.run(code, bundled=True).stdout == plain
+
+
+def test_known_patterns_are_not_parsed_again(bundled: Image) -> None:
+    code = dedent("""
+        import re
+
+        def fail(*_):
+            raise AssertionError("parsed")
+
+        re._parser.parse = fail
+        import cog_frontend.patterns
+        print("imported")
+        re.compile("unknown")
+    """)
+    assert bundled.run(code, bundled=False).stdout == ""
+    served = bundled.run(code, bundled=True)
+    assert served.stdout == "imported\n"
+    assert "AssertionError: parsed" in served.stderr
+
+
+def test_check_refuses_a_bundle_that_lacks_a_pattern(image: Image) -> None:
+    write(image.app, {"more/__init__.py": "import re\nMORE = re.compile('[m]ore')\n"})
+    done = image.tool("check", "more")
+    assert done.returncode == 1
+    assert "re compiles a pattern that the bundle lacks: '[m]ore'" in done.stderr
 
 
 def test_a_traceback_names_file_and_line(bundled: Image) -> None:
