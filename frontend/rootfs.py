@@ -9,6 +9,7 @@ up on every import), checked against nothing, because nothing in the image ever 
 from __future__ import annotations
 
 import compileall
+import os
 import py_compile
 import re
 import shutil
@@ -30,8 +31,8 @@ LEFT_OUT = (
     "smtplib.py", "pdb.py", "doctest.py",
 )  # fmt: skip
 
-# As in the image's entrypoint.
-PYTHON_OPTIONS = ("-E", "-s", "-S", "-B")
+# As in the image's entrypoint, but for -E: the seed comes from the environment.
+PYTHON_OPTIONS = ("-s", "-S", "-B")
 
 # What the frontend may import of ours; what they import comes with them.
 PACKAGES = ("cog_frontend", "cog_compat", "buildkit_llb")
@@ -93,10 +94,15 @@ def index_libraries(out: Path) -> None:
 
 
 def bundle(out: Path) -> None:
-    """Write the file that start.py reads modules from, with the image's own interpreter."""
+    """Write the file that start.py reads modules from, with the image's own interpreter.
+
+    One seed for both commands: protobuf makes a pattern from a set, whose order is that of hashes.
+    With another seed a build compiles that one itself.
+    """
     tool = ("chroot", str(out), "/usr/local/bin/python3", *PYTHON_OPTIONS, "/app/bundle.pyc")
     for command in ("write", "check"):
-        subprocess.run([*tool, command, "/bundle", *PACKAGES], check=True)
+        arguments = [*tool, command, "/bundle", *PACKAGES]
+        subprocess.run(arguments, check=True, env={**os.environ, "PYTHONHASHSEED": "0"})
     (out / "app/bundle.pyc").unlink()
 
 
