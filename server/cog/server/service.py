@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 from cog import wire
 from cog.server import events
 from cog.server.admission import Admission
-from cog.server.deadlines import Deadlines, Overseer, clear
+from cog.server.deadlines import Deadlines, Overseer
 from cog.server.dispatch import Dispatch
+from cog.server.ending import Ending
 from cog.server.health import Health
 from cog.server.live import Live, Past, Place, Submitted, Terms, Tracked
 from cog.server.logs import LOGGER, ModelLog
@@ -34,13 +33,13 @@ from cog.server.pool import (
     Pool,
     PoolError,
     QueueFull,
-    Reason,
     Start,
     Stop,
 )
-from cog.server.prediction import Result, Status, failed, result_of
+from cog.server.prediction import Result, result_of
 from cog.server.process import Exit
 from cog.server.queue import MemoryQueue, Waiting
+from cog.server.reports import Reports
 from cog.server.request import PredictionRequest
 from cog.server.schema import InputSchema
 from cog.server.store import Record
@@ -51,7 +50,6 @@ from cog.server.workers import Workers
 
 _log = logging.getLogger(LOGGER)
 
-_WORKER = "worker-1"
 TERMS = Terms()
 BOUND = Bound()
 POLICY = WorkerPolicy()
@@ -106,6 +104,8 @@ class Service(Owner, Overseer):
         self._draining = False
         self._clock = asyncio.get_running_loop().time
         self.tally = Tally()
+        self._reports = Reports(self._live, self._model_log, self.tally, self._clock)
+        self._ending = Ending(surroundings, self._model_log, self.tally, self._clock, self._tell)
         self._idle = asyncio.Event()
         self._idle.set()
         self._workers = Workers(surroundings.launches, self, now=surroundings.now, policy=policy)
@@ -267,14 +267,13 @@ class Service(Owner, Overseer):
     def worker_message(self, worker: str, message: wire.ToServer) -> None:
         """See `Owner`."""
         if isinstance(message, wire.Output):
-            if (live := self._live.get(message.id)) is not None:
-                live.outputs.add(message.value, partial(self._show, live))
+            self._reports.output(message)
         elif isinstance(message, wire.Log):
-            self._print(message)
+            self._reports.printed(message)
         elif isinstance(message, wire.Done):
             self._finish(worker, message)
         elif isinstance(message, wire.Metric):
-            self._measure(message)
+            self._reports.measured(message)
         elif isinstance(message, wire.Health):
             self._workers.answered(worker, message)
 
@@ -291,7 +290,7 @@ class Service(Owner, Overseer):
         # Of one prediction or of none: which of several said it cannot be known.
         owner = actions[0].id if len(actions) == 1 else None
         if end.last_words:
-            self._print(wire.Log(id=owner, stream="stderr", data=end.last_words))
+            self._reports.printed(wire.Log(id=owner, stream="stderr", data=end.last_words))
         self._model_log.end(None)
         self._perform(actions, why)
 
@@ -331,7 +330,7 @@ class Service(Owner, Overseer):
             if isinstance(action, Start):
                 todo.extend(self._start(self._live[action.id], action.worker))
             elif isinstance(action, End):
-                self._end(self._live[action.id], action.reason, why)
+                self._ending.end(self._live[action.id], action.reason, why)
             elif isinstance(action, Stop):
                 todo.extend(self._stop(self._live[action.id], action.worker))
             else:
@@ -400,83 +399,11 @@ class Service(Owner, Overseer):
         self._pace.note(live.terms.client, done.predict_time)
         self._perform(actions)
 
-    def _end(self, live: Live, reason: Reason, why: str) -> None:
-        clear(live)
-        if live.arrival is not None:
-            live.arrival.cancel()
-        live.result = self._result(live, reason, why)
-        if live.result.output is not None:
-            live.outputs.add(live.result.output, partial(setattr, live.prediction, "output"))
-        live.outputs.end(partial(self._conclude, live))
-
-    def _result(self, live: Live, reason: Reason, why: str) -> Result:
-        if reason is Reason.CANCELED:
-            return Result(status=Status.CANCELED)
-        result, started = live.result, live.prediction.started_at
-        taken = (self._around.now() - started).total_seconds() if started and not result else 0.0
-        if result is None and live.stopping:
-            result = Result(status=Status.CANCELED, predict_time=taken)
-        elif result is None:
-            result = failed(why, predict_time=taken)
-        if result.status is Status.CANCELED and live.overrun:
-            return replace(result, status=Status.FAILED, error=live.overrun)
-        return result
-
-    def _conclude(self, live: Live) -> None:
-        """Everything that the prediction gave has been passed on; end it."""
-        result = live.result
-        assert result is not None
-        if live.outputs.error:
-            result = failed(live.outputs.error, predict_time=result.predict_time)
-        self._model_log.end(live.id)
-        self._count(live, result.status)
-        if live.trace is not None:
-            live.trace.ended(result.status.value, result.error)
-        live.prediction.end(result, self._around.now())
-        if live.folder is not None:
-            self._around.scratch.take_back(live.folder, untouched=not live.folder_used)
-        self._around.store.end(live.close(), partial(self._tell, live))
-
-    def _count(self, live: Live, status: Status) -> None:
-        now, tally = self._clock(), self.tally
-        tally.ended[status.value] += 1
-        tally.took.note(now - live.taken)
-        if live.began is not None:
-            tally.queued.note(live.began - live.taken)
-            tally.ran.note(now - live.began)
-        if _log.isEnabledFor(logging.DEBUG):
-            about = {"prediction_id": live.id, "status": status.value, "seconds": now - live.taken}
-            _log.debug("Prediction %s %s", live.id, status.value, extra=about)
-
     def _tell(self, live: Live) -> None:
         del self._live[live.id]
         live.tell()
         if not self._live:
             self._idle.set()
-
-    def _print(self, message: wire.Log) -> None:
-        if message.id is not None and (live := self._live.get(message.id)) is not None:
-            live.prediction.log(message.data)
-            live.feed.add(events.Logged(message.stream, message.data))
-        self._model_log.add(message.id, message.stream, message.data)
-
-    def _measure(self, message: wire.Metric) -> None:
-        if (live := self._live.get(message.id)) is None:
-            return
-        try:
-            live.prediction.measure(message.name, message.value, message.mode)
-        except (TypeError, ValueError) as error:
-            about = {"prediction_id": live.id}
-            _log.warning("A metric of prediction %s is not one: %s", live.id, error, extra=about)
-        else:
-            live.feed.add(events.Measured(message.name, message.value, message.mode))
-
-    def _show(self, live: Live, item: object) -> None:
-        items = live.prediction.items
-        if not items:
-            self.tally.first_output.note(self._clock() - live.taken)
-        live.feed.add(events.Output(len(items), item))
-        items.append(item)
 
     # Small questions
 
