@@ -10,7 +10,6 @@ import ssl
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pytest
 from integration.conftest import Workplace
 from integration.frontend_images import ROOT, run_docker
 from integration.relay import relayed
+from tests.waiting import until
 
 COG = str(Path(sys.executable).with_name("cog"))
 EXAMPLES = ROOT / "examples"
@@ -187,19 +187,13 @@ def test_ctrl_c_leaves_nothing_running(one_place: Workplace) -> None:
         stderr=subprocess.PIPE,
     )
     sleeping = f"sleep\0{seconds}"
-    deadline = time.monotonic() + 120
-    while not running(sleeping):
-        assert time.monotonic() < deadline, "the step did not begin"
-        assert child.poll() is None, child.communicate()[1].decode()
-        time.sleep(0.1)
+    until(lambda: running(sleeping) or child.poll() is not None, "the step begins", 120)
+    assert child.poll() is None, child.communicate()[1].decode()
     child.send_signal(signal.SIGINT)
     _, stderr = child.communicate(timeout=60)
     assert child.returncode == 130, stderr.decode()
     assert b"Traceback" not in stderr
-    deadline = time.monotonic() + 60
-    while running(sleeping):
-        assert time.monotonic() < deadline, "the step still runs"
-        time.sleep(0.1)
+    until(lambda: not running(sleeping), "the step ends")
 
 
 def test_no_builder_says_how_to_get_one(one_place: Workplace, tmp_path: Path) -> None:

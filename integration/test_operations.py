@@ -15,7 +15,8 @@ from integration.conftest import Workplace
 from integration.frontend_images import run_docker
 from integration.model import running, wait_for_health
 from integration.programs import program
-from integration.served import Served, free_port, until
+from integration.served import Served, free_port
+from tests.waiting import until
 
 MODEL = """
 import time

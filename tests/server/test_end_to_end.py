@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.waiting import until
+
 SERVER = Path(__file__).parents[2] / "server"
 
 MODEL = """
@@ -75,15 +77,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what}")
 
 
 def alive(pid: int) -> bool:

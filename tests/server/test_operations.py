@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from tests.server.test_end_to_end import Running, alive, make_project, until
+from tests.server.test_end_to_end import Running, alive, make_project
+from tests.waiting import until
 
 MODEL = """
 import os, signal, time

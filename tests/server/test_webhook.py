@@ -30,6 +30,7 @@ from cog.server.webhook import (
     retry_delay,
     signed,
 )
+from tests.fakes.fake_link import until
 from tests.fakes.far_side import FarSide, Got, answer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,14 +97,6 @@ def hooking(
 
     asyncio.run(main())
     return far
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(2000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("never came true")
 
 
 # What is due

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from cog import wire
 from cog.worker.inbox import Inbox
+from tests.waiting import until
 
 
 class Worker:
@@ -40,13 +41,6 @@ def worker() -> Iterator[Worker]:
     worker.socket.close()
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def test_the_main_thread_reads_while_it_waits(worker: Worker) -> None:
     worker.inbox.start()
     for nonce in range(20):
@@ -56,17 +50,20 @@ def test_the_main_thread_reads_while_it_waits(worker: Worker) -> None:
 
 
 def test_another_thread_stands_in_for_a_main_thread_that_does_not(worker: Worker) -> None:
+    def heard(nonce: int) -> bool:
+        return len(worker.heard) > nonce
+
     worker.inbox.start()
     for nonce in range(3):
         worker.ping(nonce)
-        until(lambda nonce=nonce: len(worker.heard) > nonce)  # type: ignore[misc]
+        until(partial(heard, nonce), f"ping {nonce} is heard")
     assert worker.heard == [(nonce, "cog-receive") for nonce in range(3)]
 
 
 def test_what_the_stand_in_took_ends_the_wait(worker: Worker) -> None:
     worker.inbox.start()
     worker.ping(1)
-    until(lambda: bool(worker.heard))
+    until(lambda: worker.heard, "the ping is heard")
     worker.inbox.wait(lambda: bool(worker.heard))
 
 
