@@ -23,7 +23,7 @@ CAN_MAKE = os.geteuid() == 0 and Path("/etc/debian_version").exists()
 KINDS = (f"{NEWEST}-containerd", SECOND_STORE) if CAN_MAKE else (f"{NEWEST}-containerd",)
 OLD_KINDS = (f"{OLDEST}-containerd", f"{OLDEST}-graphdriver") if CAN_MAKE else ()
 # One for the whole run: two workplaces may share an engine, and so its tags.
-TAGS = count()
+NUMBERS = count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,8 +65,8 @@ class Workplace:
         return folder
 
     def scratch(self, name: str) -> Path:
-        """Return a path beside the projects for a test's own files."""
-        return self._folder.parent / f"{self._folder.name}-{name}"
+        """Return a new path beside the projects for a test's own files."""
+        return self._folder.parent / f"{self._folder.name}-{next(NUMBERS)}-{name}"
 
     def build(self, project: Path, *options: str) -> tuple[str, BuildResult]:
         """Build a project; return the tag and how it ended."""
@@ -75,7 +75,7 @@ class Workplace:
 
     def tag(self) -> str:
         """Return a new name for an image, which is removed at the end."""
-        self._tags.append(f"cogkit-test-{os.getpid()}-{next(TAGS)}")
+        self._tags.append(f"cogkit-test-{os.getpid()}-{next(NUMBERS)}")
         return self.last_tag
 
     @property

@@ -41,15 +41,14 @@ def test_the_frontend_image_is_small_and_labelled(one_place: Workplace) -> None:
 
 
 def test_the_frontend_image_holds_bytecode_only(one_place: Workplace) -> None:
+    app = one_place.scratch("app")
     container = run_docker(one_place.engine, "create", one_place.images.frontend)
     try:
-        listing = run_docker(
-            one_place.engine, "cp", container + ":/app", str(one_place.scratch("app"))
-        )
+        listing = run_docker(one_place.engine, "cp", container + ":/app", str(app))
         assert listing == ""
     finally:
         run_docker(one_place.engine, "rm", container)
-    names = {path.suffix for path in one_place.scratch("app").rglob("*") if path.is_file()}
+    names = {path.suffix for path in app.rglob("*") if path.is_file()}
     assert names <= {".pyc", ".so"}
 
 

@@ -40,10 +40,16 @@ class Daemon:
         return pid if self.mark.encode() in command.split(b"\0") else None
 
     def start(self, argv: tuple[str, ...], env: Mapping[str, str], log: Path) -> None:
-        """Start ``argv`` in a session of its own with its output in ``log``."""
-        program = shutil.which(argv[0], path=env.get("PATH", ""))
+        """Start ``argv`` in ``/`` and a session of its own, with its output in ``log``.
+
+        The folder that it is started from may be gone before it is: programs that it runs, such as
+        git, fail in a folder that is no more.
+        """
+        search = env.get("PATH", "")
+        program = shutil.which(argv[0], path=search)
         if program is None:
             raise EngineError(f"{argv[0]}: no such program")
+        changer = shutil.which("env", path=search) or "/usr/bin/env"
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         new = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         actions = (
@@ -51,7 +57,8 @@ class Daemon:
             (os.POSIX_SPAWN_OPEN, 1, str(log), new, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         )
-        pid = os.posix_spawn(program, argv, env, file_actions=actions, setsid=True)
+        moved = ("env", "--chdir=/", program, *argv[1:])
+        pid = os.posix_spawn(changer, moved, env, file_actions=actions, setsid=True)
         self.pid_file.write_text(f"{pid}\n")
         # The kernel shows the new command line only a moment after exec.
         wait_for(lambda: self.pid() is not None, _EXEC_SECONDS)

@@ -32,6 +32,16 @@ def test_a_started_process_is_known_by_pid_and_mark_until_it_is_stopped(
     assert not daemon.pid_file.exists()
 
 
+def test_a_daemon_stands_in_a_folder_that_cannot_go_away(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    daemon.start((*SLEEP, daemon.mark), ENV, tmp_path / "log")
+    assert wait_for(lambda: (tmp_path / "log").read_text() == "started\n", 5)
+    assert Path(f"/proc/{daemon.pid()}/cwd").readlink() == Path("/")
+    daemon.stop()
+
+
 def test_a_process_that_ignores_the_request_to_end_is_killed(
     daemon: Daemon, tmp_path: Path
 ) -> None:
