@@ -17,7 +17,8 @@ from pathlib import Path
 from integration.engine.errors import EngineError
 
 _POLL = 0.05
-_EXEC_SECONDS = 1.0
+_EXEC_SECONDS = 5.0
+_CHANGER = "env"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,8 @@ class Daemon:
 
         A zombie counts as gone: its command line is empty (proc(5)).
         """
-        try:
-            pid = int(self.pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if self.mark.encode() in command.split(b"\0") else None
+        pid, command = self._process()
+        return pid if self.mark.encode() in command else None
 
     def start(self, argv: tuple[str, ...], env: Mapping[str, str], log: Path) -> None:
         """Start ``argv`` in ``/`` and a session of its own, with its output in ``log``.
@@ -49,7 +46,7 @@ class Daemon:
         program = shutil.which(argv[0], path=search)
         if program is None:
             raise EngineError(f"{argv[0]}: no such program")
-        changer = shutil.which("env", path=search) or "/usr/bin/env"
+        changer = shutil.which(_CHANGER, path=search) or f"/usr/bin/{_CHANGER}"
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         new = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         actions = (
@@ -57,11 +54,21 @@ class Daemon:
             (os.POSIX_SPAWN_OPEN, 1, str(log), new, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         )
-        moved = ("env", "--chdir=/", program, *argv[1:])
+        moved = (_CHANGER, "--chdir=/", program, *argv[1:])
         pid = os.posix_spawn(changer, moved, env, file_actions=actions, setsid=True)
         self.pid_file.write_text(f"{pid}\n")
-        # The kernel shows the new command line only a moment after exec.
-        wait_for(lambda: self.pid() is not None, _EXEC_SECONDS)
+        # There is no command line for a moment at each exec: the changer's, then the program's.
+        wait_for(
+            lambda: bool(self.pid()) and self._process()[1][0] != _CHANGER.encode(), _EXEC_SECONDS
+        )
+
+    def _process(self) -> tuple[int, list[bytes]]:
+        """Return what has the pid of the file: the pid and its command line, [b""] for none."""
+        try:
+            pid = int(self.pid_file.read_text())
+            return pid, Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return 0, [b""]
 
     def stop(self, grace: float = 20.0) -> bool:
         """Ask the process to end, kill it after ``grace`` seconds; say whether it ran."""

@@ -28,15 +28,15 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def said(server: Running, sent: bytes) -> bytes:
     """Send bytes and return all that comes back until the server closes the connection.
 
-    What it waits for in vain ends after a second.
+    The first of an answer may take its time; what follows in vain ends after a second.
     """
     found = b""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         try:
             client.sendall(sent)
-            client.settimeout(1)
             while part := client.recv(65536):
                 found += part
+                client.settimeout(1)
         except (ConnectionResetError, BrokenPipeError, TimeoutError):
             pass
     return found

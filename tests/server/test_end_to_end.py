@@ -136,12 +136,12 @@ class Running:
         return int((self.project / "worker.pid").read_text())
 
     def in_background(self, **given: object) -> tuple[threading.Thread, list[dict[str, Any]]]:
-        """Predict in a thread; returns once the prediction runs."""
+        """Predict in a thread; returns once the prediction runs, or ran while nobody looked."""
         answers: list[dict[str, Any]] = []
         thread = threading.Thread(target=lambda: answers.append(self.predict(**given)))
         thread.start()
         with httpx.Client(base_url=self.client.base_url) as other:
-            until(lambda: other.get("/health-check").json()["status"] == "BUSY", "BUSY")
+            until(lambda: answers or other.get("/health-check").json()["status"] == "BUSY", "BUSY")
         return thread, answers
 
     def end(self) -> None:

@@ -256,7 +256,7 @@ def test_equal_names_with_other_content_are_other_requests(tmp_path: Path) -> No
         )
         await until(lambda: first.done and same.done and other.done)
         assert [first.status, same.status, other.status] == [202, 202, 409]
-        assert len(files(tmp_path)) == 1
+        await until(lambda: len(files(tmp_path)) == 1)
 
     talk(steps, tmp_path, document=DOCUMENT, workers=workers(), capacity=9)
 
