@@ -7,9 +7,12 @@ from collections.abc import Callable
 from integration.engine.client import Docker
 from integration.engine.errors import EngineError
 from integration.engine.network import REGISTRY_PORT
+from integration.engine.process import wait_for
+from integration.engine.registry import answers
 
 NAME = "cogkit-registry"
 IMAGE = "registry:2"
+_START_SECONDS = 15.0
 _PORTS = range(REGISTRY_PORT, REGISTRY_PORT + 10)
 
 
@@ -30,14 +33,23 @@ def ensure(docker: Docker, say: Callable[[str], None]) -> str:
         docker.run("pull", "--quiet", IMAGE)
     problem = EngineError(f"no free port from {REGISTRY_PORT} on for the local registry")
     for port in _PORTS:
-        docker.ask("rm", "--force", NAME)
+        docker.ask("rm", "--force", "--volumes", NAME)
         try:
             docker.run("run", "--detach", "--name", NAME, "-p", f"127.0.0.1:{port}:5000", IMAGE)
         except EngineError as error:
             problem = error
             continue
-        return f"localhost:{port}"
+        return _started(docker, port)
     raise problem
+
+
+def _started(docker: Docker, port: int) -> str:
+    """Wait until the container answers; where it does not, remove it and show what it said."""
+    if not wait_for(lambda: answers(port), _START_SECONDS):
+        said = (docker.ask("logs", NAME) or "nothing is in its log").splitlines()[-1]
+        docker.ask("rm", "--force", "--volumes", NAME)
+        raise EngineError(f"{IMAGE} does not answer on 127.0.0.1:{port}: {said}")
+    return f"localhost:{port}"
 
 
 def stop(docker: Docker) -> bool:
