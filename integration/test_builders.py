@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import Workplace
+from integration.engine.process import runs_with
 from integration.frontend_images import ROOT, run_docker
 from integration.relay import relayed
 from tests.waiting import until
@@ -167,33 +168,25 @@ def test_another_frontend_runs_in_its_container(one_place: Workplace) -> None:
     assert digest(one_place, folder, *words) == digest(one_place, folder)
 
 
-def running(words: str) -> bool:
-    """Whether some process of this machine has these words in its command line."""
-    found = [path.read_bytes() for path in _command_lines()]
-    return any(words.encode() in line for line in found)
-
-
-def _command_lines() -> list[Path]:
-    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-
-
 def test_ctrl_c_leaves_nothing_running(one_place: Workplace) -> None:
     seconds = f"9{os.getpid()}"
     folder = project(one_place, f"    - sleep {seconds}\n")
-    child = subprocess.Popen(
+    sleeping = f"sleep {seconds}"
+    with subprocess.Popen(
         [COG, "build", "-t", one_place.tag(), "--progress", "plain"],
         cwd=folder,
         env={**one_place.engine.env, "COGKIT_FRONTEND": one_place.images.frontend},
         stderr=subprocess.PIPE,
-    )
-    sleeping = f"sleep\0{seconds}"
-    until(lambda: running(sleeping) or child.poll() is not None, "the step begins", 120)
-    assert child.poll() is None, child.communicate()[1].decode()
-    child.send_signal(signal.SIGINT)
-    _, stderr = child.communicate(timeout=60)
+    ) as child:
+        try:
+            until(lambda: runs_with(sleeping) or child.poll() is not None, "the step begins", 120)
+            child.send_signal(signal.SIGINT)
+            _, stderr = child.communicate(timeout=60)
+        finally:
+            child.kill()
     assert child.returncode == 130, stderr.decode()
     assert b"Traceback" not in stderr
-    until(lambda: not running(sleeping), "the step ends")
+    until(lambda: not runs_with(sleeping), "the step ends")
 
 
 def test_no_builder_says_how_to_get_one(one_place: Workplace, tmp_path: Path) -> None:

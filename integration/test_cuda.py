@@ -322,7 +322,7 @@ def test_without_a_gpu_torch_comes_from_the_index_for_cpus(place: Workplace) -> 
     ask = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
     host = run_docker(place.engine, *ask)
     with pytorch_index(project.parent, {name: content}) as asked:
-        tag = place.image(project, f"--add-host={PYTORCH}:{host}")
+        tag = place.image(project, "--no-cache", f"--add-host={PYTORCH}:{host}")
     assert {path for path in asked if path.endswith("/")} == {"/whl/cpu/torch/"}
     with place.serve(tag) as model:
         assert model.predict()["output"] == "2.5.1+cpu"

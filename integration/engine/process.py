@@ -58,9 +58,11 @@ class Daemon:
         pid = os.posix_spawn(changer, moved, env, file_actions=actions, setsid=True)
         self.pid_file.write_text(f"{pid}\n")
         # There is no command line for a moment at each exec: the changer's, then the program's.
-        wait_for(
-            lambda: bool(self.pid()) and self._process()[1][0] != _CHANGER.encode(), _EXEC_SECONDS
-        )
+        wait_for(self._is_itself, _EXEC_SECONDS)
+
+    def _is_itself(self) -> bool:
+        command = self._process()[1]
+        return self.mark.encode() in command and command[0] != _CHANGER.encode()
 
     def _process(self) -> tuple[int, list[bytes]]:
         """Return what has the pid of the file: the pid and its command line, [b""] for none."""
