@@ -16,6 +16,9 @@ REPOSITORY = "cogkit/frontend"
 # Two checkouts that share a registry set it, or each would test the other's images.
 TAG_VARIABLE = "COGKIT_FRONTEND_TAG"
 
+# Seconds; no command of the tests takes a tenth of them.
+_HANGS = 900
+
 
 @dataclass(frozen=True, slots=True)
 class Images:
@@ -60,7 +63,8 @@ def _push(
 def run_docker(engine: EngineInfo, *arguments: str, cwd: Path = ROOT) -> str:
     """Run one docker command on the engine and return what it printed.
 
-    Raises ``RuntimeError`` with the command and all its output when it fails.
+    Raises ``RuntimeError`` with the command and all its output when it fails, and
+    ``subprocess.TimeoutExpired`` when it hangs.
     """
     done = subprocess.run(
         ["docker", *arguments],
@@ -69,6 +73,7 @@ def run_docker(engine: EngineInfo, *arguments: str, cwd: Path = ROOT) -> str:
         text=True,
         capture_output=True,
         check=False,
+        timeout=_HANGS,
     )
     if done.returncode:
         raise RuntimeError(f"docker {' '.join(arguments)}\n{done.stdout}{done.stderr}")
