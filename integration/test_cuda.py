@@ -297,7 +297,10 @@ def pytorch_index(folder: Path, files: Mapping[str, bytes]) -> Iterator[list[str
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server = ThreadingHTTPServer(("0.0.0.0", 443), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # Not in the accepting thread: a client that opens a connection ahead would hold up all others.
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
