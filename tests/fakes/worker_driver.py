@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import cog
-from cog import wire, wire_values
+from cog import wire
 
 SCRIPT = Path(cog.__file__).parent / "worker" / "__main__.py"
 
@@ -80,7 +80,7 @@ class WorkerDriver:
         self.ready()
         folder = self.project / ".predictions" / prediction_id
         folder.mkdir(parents=True, exist_ok=True)
-        values = {name: wire_values.escape(value) for name, value in inputs.items()}
+        values = {name: wire.escape(value) for name, value in inputs.items()}
         self.send(
             wire.Predict(id=prediction_id, input=values, context=context or {}, dir=str(folder))
         )

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cog import wire, wire_values
+from cog import wire
+from cog.wire import frames
 
 TEXT = st.text(max_size=20)
 JSON = st.recursive(
@@ -160,9 +161,9 @@ def test_a_length_over_the_limit_is_refused_before_anything_is_kept() -> None:
 def test_a_message_over_the_limit_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     message = wire.Log(id=None, stream="stdout", data="x" * 100)
     size = len(wire.encode(message)) - 8
-    monkeypatch.setattr(wire, "MAX_FRAME", size)
+    monkeypatch.setattr(frames, "MAX_FRAME", size)
     assert list(wire.Receiver(wire.TO_SERVER).receive(wire.encode(message))) == [message]
-    monkeypatch.setattr(wire, "MAX_FRAME", size - 1)
+    monkeypatch.setattr(frames, "MAX_FRAME", size - 1)
     with pytest.raises(ValueError, match=f"message of {size} bytes, limit {size - 1}"):
         wire.encode(message)
 
@@ -236,24 +237,22 @@ TRICKY = st.recursive(
 
 @given(TRICKY)
 def test_no_value_of_a_user_is_taken_for_a_file(value: object) -> None:
-    assert wire_values.unescape(wire_values.escape(value), no_file) == value
+    assert wire.unescape(wire.escape(value), no_file) == value
 
 
 def test_a_file_value_reaches_its_reader() -> None:
-    file = wire_values.file_value("/tmp/p/a.png", name="a.png", mime="image/png")
-    assert wire_values.is_file_value(file)
-    assert wire_values.unescape({"x": [file]}, lambda found: found["__file__"]) == {
-        "x": ["/tmp/p/a.png"]
-    }
+    file = wire.file_value("/tmp/p/a.png", name="a.png", mime="image/png")
+    assert wire.is_file_value(file)
+    assert wire.unescape({"x": [file]}, lambda found: found["__file__"]) == {"x": ["/tmp/p/a.png"]}
 
 
 def test_name_and_type_of_a_file_are_optional() -> None:
-    assert wire_values.file_value("/tmp/p/a") == {"__file__": "/tmp/p/a"}
+    assert wire.file_value("/tmp/p/a") == {"__file__": "/tmp/p/a"}
 
 
 @pytest.mark.parametrize("value", [{"__file__": 5}, {"file": "/x"}, "__file__", None])
 def test_other_values_are_no_files(value: object) -> None:
-    assert not wire_values.is_file_value(value)
+    assert not wire.is_file_value(value)
 
 
 LONG = "x" * wire.LONG_TEXT

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cog import wire, wire_values
+from cog import wire
 from cog.server.admission import OtherRequest
 from cog.server.events import Completed, Event, Logged, Measured, Output, Started
 from cog.server.live import Live, Terms, Tracked
@@ -216,7 +216,7 @@ def test_output_files_become_data_urls(tmp_path: Path) -> None:
         live = await take(service, ask("a"))
         picture = folder_of(workers) / "out.png"
         write(picture, "PNG")
-        workers.link.ends("a", {"picture": [wire_values.file_value(str(picture))]})
+        workers.link.ends("a", {"picture": [wire.file_value(str(picture))]})
         await live.ended
         encoded = base64.b64encode(b"PNG").decode()
         assert view(live)["output"] == {"picture": [f"data:image/png;base64,{encoded}"]}
@@ -234,7 +234,7 @@ def test_a_file_outside_the_folder_of_the_prediction_is_not_read(tmp_path: Path,
         live = await take(service, ask("a"))
         folder = folder_of(workers)
         (folder / "link").symlink_to(scratch / "secret.txt")
-        workers.link.ends("a", wire_values.file_value(path.format(folder=folder), name="out.txt"))
+        workers.link.ends("a", wire.file_value(path.format(folder=folder), name="out.txt"))
         await live.ended
         assert view(live)["status"] == "failed"
         assert str(view(live)["error"]).endswith("is not in the prediction's folder")
@@ -248,7 +248,7 @@ def test_an_output_that_is_no_plain_file_fails_the_prediction(tmp_path: Path) ->
         live = await take(service, ask("a"))
         pipe = folder_of(workers) / "pipe"
         os.mkfifo(pipe)
-        workers.link.ends("a", wire_values.file_value(str(pipe)))
+        workers.link.ends("a", wire.file_value(str(pipe)))
         await live.ended
         assert view(live)["error"] == "the output file 'pipe' is not a file"
 
@@ -266,7 +266,7 @@ def test_an_output_that_cannot_be_sent_still_ends_its_prediction(
         for _ in range(100_000):
             output = [output]
         # The file comes first: what lies behind it is seen only while files are read.
-        workers.link.ends("a", [wire_values.file_value(str(file)), output])
+        workers.link.ends("a", [wire.file_value(str(file)), output])
         await live.ended
         assert view(live)["error"] == "The output cannot be sent: RecursionError"
 
@@ -277,7 +277,7 @@ def test_an_output_that_cannot_be_sent_still_ends_its_prediction(
 def test_an_output_file_that_is_gone_fails_the_prediction(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         live = await take(service, ask("a"))
-        workers.link.ends("a", wire_values.file_value(str(folder_of(workers) / "out.png")))
+        workers.link.ends("a", wire.file_value(str(folder_of(workers) / "out.png")))
         await live.ended
         error = "cannot read the output file 'out.png': No such file or directory"
         assert (view(live)["status"], view(live)["error"]) == ("failed", error)
@@ -361,7 +361,7 @@ def test_an_id_in_use_is_refused(tmp_path: Path) -> None:
         await take(service, ask("a"))
         with pytest.raises(IdInUse):
             await take(service, ask("a"))
-        workers.link.ends("a", wire_values.file_value("/nonexistent"))
+        workers.link.ends("a", wire.file_value("/nonexistent"))
         with pytest.raises(IdInUse):  # its output file is still being read
             await take(service, ask("a"))
 
@@ -609,7 +609,7 @@ def test_stopping_waits_for_output_files_to_be_read(tmp_path: Path) -> None:
         live = await take(service, ask("a"))
         file = folder_of(workers) / "out.txt"
         write(file, "hi")
-        workers.link.ends("a", wire_values.file_value(str(file)))
+        workers.link.ends("a", wire.file_value(str(file)))
         await service.stop(0, asyncio.Event())
         assert view(live)["output"] == "data:text/plain;base64,aGk="
 
@@ -667,7 +667,7 @@ def test_items_with_files_keep_their_place(tmp_path: Path) -> None:
         live = await take(service, ask("a"))
         file = folder_of(workers) / "out.txt"
         write(file, "hi")
-        for index, value in enumerate(["x", wire_values.file_value(str(file)), "y"]):
+        for index, value in enumerate(["x", wire.file_value(str(file)), "y"]):
             workers.link.says(wire.Output(id="a", index=index, value=value))
         assert live.snapshot()["output"] == ["x"]
         workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
@@ -684,7 +684,7 @@ def test_items_with_files_keep_their_place(tmp_path: Path) -> None:
 def test_an_item_that_cannot_be_sent_fails_the_prediction(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         live = await take(service, ask("a"))
-        gone = wire_values.file_value(str(folder_of(workers) / "gone.txt"))
+        gone = wire.file_value(str(folder_of(workers) / "gone.txt"))
         for index, value in enumerate(["x", gone, "y"]):
             workers.link.says(wire.Output(id="a", index=index, value=value))
         workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cog import wire_values
+from cog import wire
 from cog.server import upload
 from cog.server.fetch import Fetcher
 from cog.server.files import OutputFileError
@@ -41,7 +41,7 @@ def make(folder: Path, name: str, content: bytes = b"x") -> dict[str, str]:
     path = folder / str(len(list(folder.iterdir()))) / name
     path.parent.mkdir()
     path.write_bytes(content)
-    return wire_values.file_value(str(path), name=name)
+    return wire.file_value(str(path), name=name)
 
 
 def test_a_file_is_put_under_its_name_and_its_url_has_no_secrets(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, List, Literal, Optional, Union
 import pytest
 
 import cog
-from cog import wire_values
+from cog import wire
 from cog.worker.coerce import Inputs, coerce
 from cog.worker.failure import InputError
 from cog.worker.fetch import Fetcher
@@ -214,9 +214,7 @@ def test_file_values_of_the_server_are_paths_and_others_stay_dicts(tmp_path: pat
     def run(image: cog.Path, options: dict[str, str]) -> None: ...
 
     value = {"__file__": "/x"}
-    found = arguments(
-        run, tmp_path, image=wire_values.file_value("/p/in.png"), options=wire_values.escape(value)
-    )
+    found = arguments(run, tmp_path, image=wire.file_value("/p/in.png"), options=wire.escape(value))
     assert found == {"image": cog.Path("/p/in.png"), "options": value}
 
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cog
-from cog import wire_values
+from cog import wire
 from cog.worker.output import Encoder, is_stream
 
 
@@ -164,7 +164,7 @@ def test_something_that_turns_into_itself_is_an_error(encoder: Encoder) -> None:
 
 
 def file_of(value: object) -> tuple[str, bytes]:
-    assert wire_values.is_file_value(value)
+    assert wire.is_file_value(value)
     assert isinstance(value, dict)
     return value["name"], pathlib.Path(value["__file__"]).read_bytes()
 
@@ -228,4 +228,4 @@ def no_file(value: dict[str, str]) -> object:
 
 @given(PLAIN)
 def test_json_values_come_through_unchanged(value: Any) -> None:
-    assert wire_values.unescape(Encoder("/nowhere").encode(value), no_file) == value
+    assert wire.unescape(Encoder("/nowhere").encode(value), no_file) == value

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from cog import wire, wire_values
+from cog import wire
 from tests.worker.conftest import Start
 
 
@@ -265,7 +265,7 @@ def test_files_in_and_out(start: Start) -> None:
         """
     )
     done = worker.predict(image="data:text/plain;base64,aGVsbG8=")
-    assert wire_values.is_file_value(done.output)
+    assert wire.is_file_value(done.output)
     assert isinstance(done.output, dict)
     path = Path(done.output["__file__"])
     assert path.read_text() == "file.txt hello"
@@ -307,8 +307,8 @@ def test_a_file_that_is_overwritten_while_streaming_is_sent_as_it_was(start: Sta
 def test_a_users_dict_cannot_smuggle_a_file_in_or_out(start: Start) -> None:
     worker = start("def f(x: dict) -> dict:\n    return x\n", ref="predict.py:f")
     done = worker.predict(x={"__file__": "/etc/passwd"})
-    assert not wire_values.is_file_value(done.output)
-    assert wire_values.unescape(done.output, lambda _file: "a file") == {"__file__": "/etc/passwd"}
+    assert not wire.is_file_value(done.output)
+    assert wire.unescape(done.output, lambda _file: "a file") == {"__file__": "/etc/passwd"}
 
 
 def test_a_server_path_is_given_as_it_is(start: Start, tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_a_server_path_is_given_as_it_is(start: Start, tmp_path: Path) -> None:
     worker.send(
         wire.Predict(
             id="p",
-            input={"image": wire_values.file_value(str(tmp_path / "in.txt"))},
+            input={"image": wire.file_value(str(tmp_path / "in.txt"))},
             dir=str(folder),
         )
     )

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from cog.wire_values import unescape
+from cog.wire import unescape
 
 File = dict[str, str]
 

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from cog import wire_values
+from cog import wire
 from cog._url import url_name
 from cog.server.fetch import Fetcher, FetchError, Limits
 
@@ -96,15 +96,15 @@ def for_worker(
 
     def encoded(value: object) -> object:
         if isinstance(value, Upload):
-            return wire_values.file_value(str(value.path))
+            return wire.file_value(str(value.path))
         if isinstance(value, str) and value in local:
-            return wire_values.file_value(str(local[value]))
+            return wire.file_value(str(local[value]))
         if isinstance(value, list):
             return [encoded(item) for item in value]
-        return wire_values.escape(value)
+        return wire.escape(value)
 
     return {
-        wire_values.escape_key(name): encoded(value) if name in files else wire_values.escape(value)
+        wire.escape_key(name): encoded(value) if name in files else wire.escape(value)
         for name, value in given.items()
     }
 

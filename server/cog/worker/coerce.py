@@ -18,7 +18,7 @@ from typing import Annotated, Any, Union, cast
 from urllib.error import URLError
 
 import cog
-from cog import wire_values
+from cog import wire
 from cog._url import is_url
 from cog.worker.failure import InputError
 from cog.worker.fetch import Fetcher
@@ -65,7 +65,7 @@ class Inputs:
             if name in self._as_they_are and not isinstance(value, dict | list):
                 arguments[name] = value
                 continue
-            plain = wire_values.unescape(value, lambda file: cog.Path(file["__file__"]))
+            plain = wire.unescape(value, lambda file: cog.Path(file["__file__"]))
             hint = self._hints.get(name, object)
             arguments[name] = _coerced(name, plain, hint, fetcher.unpack)
         for name, parameter in self._parameters.items():

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set, ValuesVi
 from typing import Any, cast
 
 import cog
-from cog import wire_values
+from cog import wire
 
 _PLAIN = (str, bool, int)
 
@@ -80,7 +80,7 @@ class Encoder:
         encoded = {
             key: self.encode(item, f"{path}.{key}", depth + 1) for key, item in items.items()
         }
-        return {wire_values.escape_key(key): item for key, item in encoded.items()}
+        return {wire.escape_key(key): item for key, item in encoded.items()}
 
     def _list(self, value: Any, path: str, depth: int) -> list[object]:  # noqa: ANN401 - any iterable
         return [
@@ -102,7 +102,7 @@ class Encoder:
             raise FileNotFoundError(f"{path} is a path that leads to no file: {value}")
         target = self._new_file(value.name)
         shutil.copyfile(value, target)
-        return wire_values.file_value(str(target), name=value.name)
+        return wire.file_value(str(target), name=value.name)
 
     def _file(self, value: io.IOBase, _path: str, _depth: int) -> object:
         stream: Any = value
@@ -113,7 +113,7 @@ class Encoder:
         name = pathlib.Path(name).name if isinstance(name, str) and name else "file"
         target = self._new_file(name)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
-        return wire_values.file_value(str(target), name=name)
+        return wire.file_value(str(target), name=name)
 
     def _new_file(self, name: str) -> pathlib.Path:
         self.used = True
