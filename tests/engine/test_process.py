@@ -81,6 +81,18 @@ def test_a_program_of_somebody_else_is_told_from_ours(daemon: Daemon, tmp_path: 
         daemon.stop()
 
 
+def test_what_is_started_runs_at_once_and_is_no_longer_what_starts_it(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    for _ in range(20):
+        daemon.start((*SLEEP, daemon.mark), ENV, tmp_path / "log")
+        try:
+            command = Path(f"/proc/{daemon.pid()}/cmdline").read_bytes()
+            assert command.split(b"\0")[0] != b"env"
+        finally:
+            daemon.stop()
+
+
 def test_waiting_ends_with_the_last_answer() -> None:
     answers = iter([False, True])
     assert wait_for(lambda: next(answers), 5) is True
