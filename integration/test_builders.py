@@ -172,8 +172,10 @@ def test_ctrl_c_leaves_nothing_running(one_place: Workplace) -> None:
     seconds = f"9{os.getpid()}"
     folder = project(one_place, f"    - sleep {seconds}\n")
     sleeping = f"sleep {seconds}"
+    # Programs of a shell's background jobs ignore Ctrl-C, and so do those that they start.
+    heeding = ("env", "--default-signal=INT")
     with subprocess.Popen(
-        [COG, "build", "-t", one_place.tag(), "--progress", "plain"],
+        [*heeding, COG, "build", "-t", one_place.tag(), "--progress", "plain"],
         cwd=folder,
         env={**one_place.engine.env, "COGKIT_FRONTEND": one_place.images.frontend},
         stderr=subprocess.PIPE,

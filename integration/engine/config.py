@@ -8,6 +8,8 @@ from pathlib import Path
 
 from integration.engine.layout import Layout, Store
 
+_KEPT_CACHE = "60GB"
+
 
 def daemon_config(layout: Layout, registry: str, bridge: str | None) -> str:
     """Return ``daemon.json``.
@@ -15,6 +17,9 @@ def daemon_config(layout: Layout, registry: str, bridge: str | None) -> str:
     ``registry`` (host:port) is asked first for Docker Hub's names and spoken to without TLS.
     ``bridge`` is a bridge made beforehand, with no iptables rules by the daemon: two daemons
     that both write rules delete each other's chains. None: the daemon makes ``docker0``.
+    A full disk prunes nothing below 60 GB: by default BuildKit wants a fifth of the disk free,
+    and steps that tests have just run would run again (moby, daemon/config/builder.go; the second
+    name is that of releases before Docker 28).
     """
     settings: dict[str, object] = {
         "data-root": str(layout.data_root),
@@ -24,6 +29,7 @@ def daemon_config(layout: Layout, registry: str, bridge: str | None) -> str:
         "features": {"containerd-snapshotter": layout.kind.store is Store.CONTAINERD},
         "insecure-registries": [registry],
         "registry-mirrors": [f"http://{registry}"],
+        "builder": {"gc": {"defaultReservedSpace": _KEPT_CACHE, "defaultKeepStorage": _KEPT_CACHE}},
     }
     if bridge is not None:
         settings |= {"bridge": bridge, "iptables": False, "ip6tables": False}

@@ -25,6 +25,11 @@ def test_the_daemon_asks_the_local_registry_first() -> None:
     assert settings["insecure-registries"] == ["localhost:5003"]
 
 
+def test_a_full_disk_takes_no_cache_from_the_tests() -> None:
+    gc = json.loads(daemon_config(LAYOUT, "localhost:5000", None))["builder"]["gc"]
+    assert gc == {"defaultReservedSpace": "60GB", "defaultKeepStorage": "60GB"}
+
+
 @pytest.mark.parametrize("store", Store)
 def test_the_store_decides_the_snapshotter_feature(store: Store) -> None:
     layout = Layout(Path("/c"), Kind(Suite.SID, store))
