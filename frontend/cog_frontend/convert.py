@@ -7,7 +7,7 @@ it the same layers become a chain in the plan's order: same content, less parall
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from buildkit_llb import (
@@ -75,6 +75,18 @@ def convert_layer(plan: model.Plan, around: Surroundings, name: str) -> State:
     return _Converter(plan, _prepared(plan, around)).built(plan.layer(name))
 
 
+def convert_ahead(plan: model.Plan, around: Surroundings, names: Collection[str]) -> list[State]:
+    """Return what the commands of these layers can run for before the rest of a plan is known.
+
+    Where layers are a chain, a command runs as the image's own only on all that is below it.
+    """
+    converter = _Converter(plan, _prepared(plan, around))
+    wanted = [layer for layer in plan.layers if layer.executes and layer.name in names]
+    if around.can_merge or not wanted:
+        return [converter.built(layer) for layer in wanted]
+    return [converter.chain(wanted[-1].name)]
+
+
 def _prepared(plan: model.Plan, around: Surroundings) -> Surroundings:
     """The same surroundings on a base that everything the plan does to it has been done to."""
     return replace(around, base=_Converter(plan, around).base())
@@ -88,15 +100,20 @@ class _Converter:
     _starts: dict[str, State] = field(default_factory=dict)
 
     def image(self) -> State:
-        layers = tuple(layer for layer in self.plan.layers if layer.kept)
         if self.around.can_merge:
+            layers = tuple(layer for layer in self.plan.layers if layer.kept)
             return self._merged(layers, "[image] join the layers")
+        return self.chain(self.plan.layers[-1].name)
+
+    def chain(self, top: str) -> State:
+        """The layers of the image one on the other, up to one of them."""
         # What a command in the chain stands on is in the chain.
-        in_place = (layer for layer in layers if layer.executes and not layer.made)
-        needed = {name for layer in in_place for name in layer.needs}
-        return self._stacked(
-            tuple(layer for layer in self.plan.layers if layer.kept or layer.name in needed)
+        in_place = (
+            layer for layer in self.plan.layers if layer.kept and layer.executes and not layer.made
         )
+        needed = {name for layer in in_place for name in layer.needs}
+        below = self.plan.layers[: self.plan.layers.index(self.plan.layer(top)) + 1]
+        return self._stacked(tuple(layer for layer in below if layer.kept or layer.name in needed))
 
     def built(self, layer: model.Layer) -> State:
         """What the steps of a layer end with."""

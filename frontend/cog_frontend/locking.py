@@ -12,7 +12,7 @@ from typing import Protocol
 
 from buildkit_llb import State
 from cog_frontend import plan
-from cog_frontend.convert import Surroundings, convert_layer
+from cog_frontend.convert import Surroundings, convert_ahead, convert_layer
 from cog_frontend.gateway import Bridge, Pending, Ref
 from cog_frontend.plan import layout
 
@@ -54,9 +54,8 @@ class Locking:
 
     def _run_ahead(self, planned: plan.Plan) -> None:
         """Run what packages do not decide: nothing awaits it, failures are met again later."""
-        for layer in planned.layers:
-            if layer.executes and layer.name in plan.BEFORE_PACKAGES:
-                self.solve(convert_layer(planned, self.around, layer.name), run=True)
+        for state in convert_ahead(planned, self.around, plan.BEFORE_PACKAGES):
+            self.solve(state, run=True)
 
     def _finish(self, data: bytes | None) -> plan.Project:
         project = self.project

@@ -48,16 +48,25 @@ def test_a_group_is_asked_for_its_own_packages_and_nothing_else(caps: Abilities)
     assert "--no-deps" in run.args
 
 
-def test_what_packages_do_not_decide_runs_while_they_are_resolved() -> None:
-    bridge = frontend(SYSTEM, runner=resolver(SIX))
+@pytest.mark.parametrize("caps", [MODERN, GRAPHDRIVER])
+def test_what_packages_do_not_decide_runs_while_they_are_resolved(caps: Abilities) -> None:
+    bridge = frontend(SYSTEM, caps=caps, runner=resolver(SIX))
     lock = next(
         number
         for number, each in enumerate(bridge.solves)
         if "[lock]" in str(each.definition.metadata)
     )
     ahead = [each for each in bridge.solves[:lock] if each.evaluate]
-    assert len(ahead) == 2
-    assert "apt-get install tree" in str(ahead[1].definition.metadata)
+    assert "apt-get install tree" in str(ahead[-1].definition.metadata)
+    assert "create a Python" in str([each.definition.metadata for each in ahead])
+
+
+@pytest.mark.parametrize("caps", [MODERN, GRAPHDRIVER])
+def test_what_runs_ahead_does_not_run_again_for_the_image(caps: Abilities) -> None:
+    bridge = frontend(SYSTEM, caps=caps, runner=resolver(SIX))
+    installs = [run for run in bridge.solver.ran if "[system]" in run.name]
+    assert len(installs) == 1
+    assert len([run for run in bridge.solver.ran if "create a Python" in run.name]) == 1
 
 
 def test_system_packages_are_there_where_it_does_not_work_without() -> None:
