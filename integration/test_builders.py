@@ -18,6 +18,7 @@ import pytest
 from integration.conftest import Workplace
 from integration.engine.process import runs_with
 from integration.frontend_images import ROOT, run_docker
+from integration.layers import manifest
 from integration.relay import relayed
 from tests.waiting import until
 
@@ -160,6 +161,38 @@ def test_push_with_caches_and_annotations(one_place: Workplace, tmp_path: Path) 
     )
     assert again.returncode == 0, again.stderr
     assert f"importing cache manifest from {repository}:cache" in again.stderr
+
+
+def test_the_layers_are_compressed_as_the_project_advises(
+    one_place: Workplace, tmp_path: Path
+) -> None:
+    """In the registry, over both roads; an image that is loaded and then pushed has them too."""
+    config = "build:\n  python_version: '3.12'\n  compression: {advice}\nrun: run.py:run\n"
+    repository = f"{one_place.engine.registry}/cogkit-test/compressed-{os.getpid()}"
+
+    def kinds(tag: str, advice: str, *words: str) -> list[str]:
+        # Code of its own: a layer that the builder has as gzip stays gzip unless it is forced.
+        files = {"cog.yaml": config.format(advice=advice), "run.py": f"{PREDICTOR}# {tag}\n"}
+        folder = one_place.project(files)
+        words = ("build", "-t", f"{repository}:{tag}", "--provenance", "false", *words)
+        done = cog(one_place, folder, *words)
+        assert done.returncode == 0, done.stderr
+        assert "build.compression" not in done.stderr
+        if "--push" not in words:
+            run_docker(one_place.engine, "push", "--quiet", f"{repository}:{tag}")
+            run_docker(one_place.engine, "image", "rm", f"{repository}:{tag}")
+        found = manifest(one_place.engine.registry, repository.partition("/")[2], tag)
+        return [each["mediaType"].rpartition("+")[2] for each in found["layers"]]
+
+    assert set(kinds("pushed", "zstd", "--push")) == {"zstd"}
+    assert set(kinds("loaded", "zstd")) == {"zstd"}
+    assert set(kinds("buildx", "{type: zstd, level: 9}", "--push", "--via", "buildx")) == {"zstd"}
+    mixed = kinds("mixed", "{type: zstd, force: false}", "--push")
+    assert (mixed[0], mixed[-1]) == ("gzip", "zstd")
+    _, reminded = one_place.build(
+        one_place.project({"cog.yaml": config.format(advice="zstd"), "run.py": PREDICTOR})
+    )
+    assert "cog.yaml:4:16: build.compression: zstd is for the client to choose" in reminded.output
 
 
 def test_another_frontend_runs_in_its_container(one_place: Workplace) -> None:

@@ -101,6 +101,7 @@ def _builder(app: App, choices: BuildChoices) -> Builder:
 
 
 def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
+    advice = project.config.build.compression
     return BuildRequest(
         file=project.file,
         context=project.root,
@@ -111,7 +112,9 @@ def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
             syntax=project.syntax,
             released=FRONTEND,
         ),
-        outputs=typed.parse_outputs(choices.outputs, push=choices.push, load=choices.load),
+        outputs=typed.compressed(
+            typed.parse_outputs(choices.outputs, push=choices.push, load=choices.load), advice
+        ),
         builder=choices.builder,
         no_cache=choices.no_cache,
         pull=choices.pull,
@@ -120,7 +123,11 @@ def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
         platforms=tuple(each for text in choices.platforms for each in text.split(",")),
         secrets=choices.secrets,
         ssh=choices.ssh,
-        build_args=(*_certificates(app), *typed.parse_arguments(choices.build_args, app.env)),
+        build_args=(
+            *_certificates(app),
+            *typed.heeding(advice),
+            *typed.parse_arguments(choices.build_args, app.env),
+        ),
         labels=typed.parse_named(choices.labels, "--label"),
         annotations=typed.parse_annotations(choices.annotations),
         named=typed.parse_named(choices.contexts, "--build-context"),

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+# Types of outputs that are made of layers.
+IMAGES = frozenset({"docker", "image", "oci"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:

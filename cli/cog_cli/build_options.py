@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from cog_cli.build import Cache, Output
+from cog_cli.build import IMAGES, Cache, Output
 from cog_cli.errors import UsageProblem
+from cog_frontend.compression import ARG_COMPRESSION, exporter_attributes
+from cog_frontend.compression import TYPE as COMPRESSION
+from cog_frontend.config import Compression
 
 _TYPES = ("docker", "image", "registry", "local", "tar", "oci")
 _TO_FILES = frozenset({"local", "tar", "oci"})
@@ -38,6 +42,27 @@ def parse_outputs(texts: Iterable[str], *, push: bool, load: bool) -> tuple[Outp
     if load or not found:
         found.append(Output(type="docker"))
     return tuple(found)
+
+
+def compressed(outputs: Iterable[Output], advice: Compression | None) -> tuple[Output, ...]:
+    """Return the outputs with what the project advises for its layers.
+
+    Only images have layers, and an output that says how it is compressed stays as it is.
+    """
+    attributes = exporter_attributes(advice) if advice else ()
+
+    def with_advice(output: Output) -> Output:
+        own = dict(output.attributes)
+        if output.type not in IMAGES or COMPRESSION in own:
+            return output
+        return replace(output, attributes=tuple({**dict(attributes), **own}.items()))
+
+    return tuple(map(with_advice, outputs))
+
+
+def heeding(advice: Compression | None) -> tuple[tuple[str, str], ...]:
+    """Return the build argument that tells a frontend that its project's advice was read."""
+    return ((ARG_COMPRESSION, advice.type.text),) if advice else ()
 
 
 def _output(text: str) -> Output:

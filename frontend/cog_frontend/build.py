@@ -12,6 +12,7 @@ from functools import partial
 import buildkit_llb as llb
 from cog_frontend import accounts, context, plan
 from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
+from cog_frontend.compression import ARG_COMPRESSION, unheeded
 from cog_frontend.config import Config, Located, examine_config
 from cog_frontend.convert import Surroundings, convert, convert_layer, lines, location
 from cog_frontend.errors import FrontendError, Problem, ProjectError
@@ -113,7 +114,9 @@ class Build:
             self._options.build_arg(ARG_CERTIFICATES), self._files.read
         )
         project = replace(project, certificates=certificates)
-        self._warn((*warnings, *project.warnings))
+        told = self._options.build_arg(ARG_COMPRESSION)
+        advice = unheeded(config.build.compression, told, self._filename)
+        self._warn((*warnings, *project.warnings, *(advice if target != TARGET_LOCK else ())))
         self._warn_of_options()
         ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
         builds = [self._start(config, project, each, ignore) for each in images]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 
 from cog_frontend.certificates import ARG_CERTIFICATES
+from cog_frontend.compression import ARG_COMPRESSION
 from cog_frontend.options import (
     ARG_CACHE_NAMESPACE,
     ARG_CHECK,
@@ -25,6 +26,7 @@ _BY_FRONTEND = (
     ARG_CACHE_NAMESPACE,
     ARG_CERTIFICATES,
     ARG_CHECK,
+    ARG_COMPRESSION,
     ARG_EPOCH,
     ARG_HOSTNAME,
     ARG_KEEP_GIT_DIR,

@@ -117,6 +117,33 @@ def test_every_option_reaches_the_builder_here(world: World) -> None:
     assert got.metadata_file == world.folder / "m.json"
 
 
+ZSTD = (("compression", "zstd"), ("force-compression", "true"), ("oci-mediatypes", "true"))
+
+
+def test_the_projects_compression_is_asked_for_on_both_roads(world: World) -> None:
+    world.write("cog.yaml", f"{CONFIG}  compression: zstd\n")
+    outputs = ("--push", "-o", "type=oci,dest=a.tar", "-o", "type=local,dest=out")
+    assert world.cog("build", *outputs) == 0
+    assert request(world).outputs == (
+        Output(type="oci", attributes=ZSTD, destination="a.tar"),
+        Output(type="local", destination="out"),
+        Output(type="image", attributes=(*ZSTD, ("push", "true"))),
+    )
+    assert request(world).build_args == (("COGKIT_COMPRESSION", "zstd"),)
+    assert world.cog("build", "--via", "buildx") == 0
+    call = buildx(world)
+    assert "type=docker,compression=zstd,force-compression=true,oci-mediatypes=true" in call
+    assert "--build-arg COGKIT_COMPRESSION=zstd" in call
+
+
+def test_an_output_that_says_how_it_is_compressed_wins(world: World) -> None:
+    world.write("cog.yaml", f"{CONFIG}  compression: {{type: zstd, level: 9}}\n")
+    assert world.cog("build", "-o", "type=oci,dest=a.tar,compression=gzip") == 0
+    assert request(world).outputs == (
+        Output(type="oci", attributes=(("compression", "gzip"),), destination="a.tar"),
+    )
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -43,6 +43,8 @@ def test_examples_and_cases_fit(path: Path) -> None:
     [
         "build: {python_version: 3.10}",
         "build: {python_version: 3.12.4, gpu: true, system_packages: [g++, 'vim=2:9.1~rc1-1']}",
+        "build: {compression: zstd}",
+        "build: {compression: {type: zstd, level: 0}}",
         "build:\nrun:\nenvironment:",
         "build: {run: [echo, {command: 'a', mounts: [{type: secret, id: a, target: /b}]}]}",
         "build: {labels: {a: b, c: 1, d: true}, sdk_version: 0.17}",
@@ -79,6 +81,8 @@ def test_what_the_reader_takes_the_schema_takes(text: str) -> None:
         "build: {labels: [a=b]}",
         "build: {labels: {run.cog.version: a}}",
         "build: {sdk_version: '0.15.9'}",
+        "build: {compression: xz}",
+        "build: {compression: {type: zstd, level: 23}}",
         "predict: predict",
         "predict: ../p.py:P",
         "train: {a: b}",

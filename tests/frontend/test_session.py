@@ -146,6 +146,19 @@ def test_a_wish_for_another_sdk_is_a_warning() -> None:
     )
 
 
+def test_a_client_that_does_not_say_that_it_heeds_the_compression_is_reminded() -> None:
+    config = b"build: {compression: {type: zstd, level: 3}}\nrun: predict.py:Predictor\n"
+    files = {**GOOD, "cog.yaml": config}
+    (warning,) = frontend(files).warnings
+    assert warning.short.decode() == (
+        "cog.yaml:1:29: build.compression: zstd is for the client to choose (build with `cog build`"
+        ", or add compression=zstd,compression-level=3,force-compression=true,oci-mediatypes=true"
+        " to --output and --build-arg COGKIT_COMPRESSION=zstd)"
+    )
+    assert not frontend(files, {"build-arg:COGKIT_COMPRESSION": "zstd"}).warnings
+    assert frontend(files, {"build-arg:COGKIT_COMPRESSION": "gzip"}).warnings
+
+
 @pytest.mark.parametrize(
     ("config", "line"),
     [

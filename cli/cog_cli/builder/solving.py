@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cog_cli.build import BuildRequest, Cache, Output
+from cog_cli.build import IMAGES, BuildRequest, Cache, Output
 from cog_cli.builder.filesend import Destination, ToFile, ToFolder
 from cog_cli.builder.pb.control_pb2 import CacheOptionsEntry, Exporter, SolveRequest
 from cog_cli.errors import UsageProblem
@@ -115,7 +115,7 @@ def _merged(outputs: tuple[Output, ...]) -> tuple[Output, ...]:
 
 def _attributes(output: Output, request: BuildRequest) -> dict[str, str]:
     attributes = dict(output.attributes)
-    if output.type in {"docker", "image", "oci"}:
+    if output.type in IMAGES:
         attributes.update(request.annotations)
         if request.tags:
             attributes.setdefault("name", ",".join(request.tags))

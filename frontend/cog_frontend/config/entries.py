@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cog_frontend.config import texts
 from cog_frontend.config.model import (
     Command,
+    Compression,
     CopyEntry,
     Index,
     Located,
@@ -16,7 +17,7 @@ from cog_frontend.config.model import (
     WeightSource,
 )
 from cog_frontend.config.sections import Either, Key, ListOf, Section, Several, Tagged
-from cog_frontend.config.shapes import Boolean, Complaint, Made, Word
+from cog_frontend.config.shapes import Boolean, Complaint, Made, Whole, Word
 from cog_frontend.errors import Span
 
 Mount = SecretMount | SshMount
@@ -96,6 +97,32 @@ COPY = Either(
         },
         located=True,
     ),
+)
+
+# The most that BuildKit takes (util/compression); layers as they are have no level.
+_MOST = {"gzip": 9, "zstd": 22, "estargz": 9, "uncompressed": None}
+_COMPRESSION = Word(*_MOST)
+
+
+def _level(of: Compression) -> Iterator[Complaint]:
+    most = _MOST[of.type.text]
+    if of.level is None or (most is not None and of.level <= most):
+        return
+    levels = "has no level" if most is None else f"has levels from 0 to {most}"
+    yield Complaint(f".level: {of.type.text} {levels}", span=of.type.span)
+
+
+_COMPRESSION_KEYS = Section(
+    Compression,
+    {
+        "type": Key(_COMPRESSION, "The kind of compression.", required=True),
+        "level": Key(Whole(0, 22), "How hard to compress; default: BuildKit's."),
+        "force": Key(Boolean(), "Whether layers that exist are compressed anew; default: true."),
+    },
+    _level,
+)
+COMPRESSION = Either(
+    Made(_COMPRESSION, lambda word: Compression(type=word)), mapping=_COMPRESSION_KEYS
 )
 
 

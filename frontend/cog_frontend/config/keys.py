@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cog_frontend.config import texts
-from cog_frontend.config.entries import COMMAND, COPY, INDEX, WEIGHT
+from cog_frontend.config.entries import COMMAND, COMPRESSION, COPY, INDEX, WEIGHT
 from cog_frontend.config.model import (
     Build,
     Concurrency,
@@ -16,11 +16,8 @@ from cog_frontend.config.model import (
     Weight,
 )
 from cog_frontend.config.sections import Key, ListOf, MapOf, Section
-from cog_frontend.config.shapes import Boolean, Complaint, Positive, Word
+from cog_frontend.config.shapes import Boolean, Complaint, Whole, Word
 from cog_frontend.errors import Span
-
-# Keys that are read and checked, and that no build acts on: said, never dropped in silence.
-NOT_YET = frozenset({"build.compression"})
 
 _LAST = "its commands run after those of build.run: move them to its end"
 
@@ -109,9 +106,7 @@ BUILD = Section(
         "user": Key(texts.USER, "Who the model runs as; default: root."),
         "labels": Key(MapOf(texts.LABEL, texts.LABEL_VALUE), "Labels of the image."),
         "cache": Key(Word("mount", "state"), "Where downloaded packages are kept."),
-        "compression": Key(
-            Word("gzip", "zstd", "estargz", "uncompressed"), "How layers are compressed."
-        ),
+        "compression": Key(COMPRESSION, "How clients should have the layers compressed."),
     },
     _build,
 )
@@ -131,8 +126,10 @@ CONFIG = Section(
             Section(
                 _concurrency,
                 {
-                    "max": Key(Positive(), "Predictions that may run at once.", required=True),
-                    "default_target": Key(Positive(), "Not used."),
+                    "max": Key(
+                        Whole(1, 999999), "Predictions that may run at once.", required=True
+                    ),
+                    "default_target": Key(Whole(1, 999999), "Not used."),
                 },
                 located=True,
             ),
@@ -150,7 +147,7 @@ CONFIG = Section(
 
 
 def config_keys() -> frozenset[str]:
-    """Every key that a build acts on, dotted: what the documentation must describe."""
+    """Every key, dotted: what the documentation must describe."""
     build = {f"build.{name}" for name in BUILD.keys}
     top = set(CONFIG.keys) - {"build", "concurrency"}
-    return frozenset(top | build | {"concurrency.max"}) - NOT_YET
+    return frozenset(top | build | {"concurrency.max"})

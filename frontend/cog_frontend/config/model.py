@@ -78,6 +78,18 @@ class CopyEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """How layers should be compressed: ``type`` is one of BuildKit's, ``level`` that type's.
+
+    ``force``: layers that exist already, those of the base too, are compressed anew.
+    """
+
+    type: Located
+    level: int | None = None
+    force: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """The ``build`` section; defaults are the documented ones."""
 
@@ -100,7 +112,7 @@ class Build:
     user: Located | None = None
     labels: tuple[tuple[Located, Located], ...] = ()
     cache: Located | None = None
-    compression: Located | None = None
+    compression: Compression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

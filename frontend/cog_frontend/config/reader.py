@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cog_frontend.config.keys import CONFIG, NOT_YET
+from cog_frontend.config.keys import CONFIG
 from cog_frontend.config.model import Config
 from cog_frontend.config.shapes import Problems
 from cog_frontend.errors import Problem, ProjectError
@@ -38,7 +38,7 @@ class Examined(NamedTuple):
 def examine_config(data: bytes, filename: str = "cog.yaml") -> Examined:
     """Return all there is to know of a config; raise ``ProjectError`` for what is not YAML."""
     root = parse(data, filename).root
-    problems = Problems(filename, NOT_YET)
+    problems = Problems(filename)
     empty = root is None or (isinstance(root, Scalar) and root.is_null)
     config = None if root is None or empty else CONFIG.read(root, "", problems)
     return Examined(

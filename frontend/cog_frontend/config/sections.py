@@ -144,8 +144,6 @@ class Section(Generic[T]):
             if key.text not in self.keys:
                 self._unknown(key, full, problems)
                 continue
-            if full in problems.unsupported:
-                problems.add(key.span, f"{full} is not supported yet by this version of cogkit")
             if not _null(value):
                 if instead := self.keys[key.text].instead:
                     problems.warn(key.span, f'deprecated field "{full}"', instead)

@@ -19,6 +19,7 @@ T_co = TypeVar("T_co", covariant=True)
 Json = dict[str, object]
 
 _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,5}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -34,15 +35,11 @@ class Complaint(NamedTuple):
 
 
 class Problems:
-    """Everything wrong in one file, and what stops nothing.
+    """Everything wrong in one file, and what stops nothing."""
 
-    ``unsupported`` are keys by path that are not acted on yet.
-    """
-
-    def __init__(self, filename: str, unsupported: Iterable[str] = ()) -> None:
+    def __init__(self, filename: str) -> None:
         self.found: list[Problem] = []
         self.warnings: list[Problem] = []
-        self.unsupported = frozenset(unsupported)
         self._filename = filename
 
     def add(self, span: Span | None, message: str, hint: str = "") -> None:
@@ -148,19 +145,24 @@ class Boolean:
         return {"type": "boolean"}
 
 
-class Positive:
-    """A whole number from 1 to 999999."""
+class Whole:
+    """A whole number from ``least`` to ``most``."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least, self._most = least, most
 
     def read(self, node: Node, path: str, problems: Problems) -> int | None:
         """Return the number."""
-        if isinstance(node, Scalar) and node.plain and re.fullmatch(r"[1-9][0-9]{0,5}", node.text):
-            return int(node.text)
-        problems.add(node.span, f"{path} must be a whole number of at least 1")
+        if isinstance(node, Scalar) and node.plain and _WHOLE.fullmatch(node.text):
+            number = int(node.text)
+            if self._least <= number <= self._most:
+                return number
+        problems.add(node.span, f"{path} must be a whole number from {self._least} to {self._most}")
         return None
 
     def schema(self) -> Json:
         """An integer."""
-        return {"type": "integer", "minimum": 1, "maximum": 999999}
+        return {"type": "integer", "minimum": self._least, "maximum": self._most}
 
 
 class Made(Generic[T]):
