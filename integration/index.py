@@ -14,7 +14,7 @@ import random
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,7 +94,7 @@ def serving(
     *,
     credentials: tuple[str, str] | None = None,
 ) -> Iterator[Index]:
-    """Serve ``files`` (file name to bytes) until the block ends."""
+    """Serve ``files`` (file name to bytes), and what is added to them, until the block ends."""
     asked: list[str] = []
     agents: list[str] = []
     server = ThreadingHTTPServer(("0.0.0.0", 0), _handler(files, credentials, asked, agents))
@@ -115,12 +115,7 @@ def _handler(
     asked: list[str],
     agents: list[str],
 ) -> type[BaseHTTPRequestHandler]:
-    projects: dict[str, list[str]] = {}
-    for name in files:
-        projects.setdefault(name.partition("-")[0].replace("_", "-").lower(), []).append(name)
     wanted = base64.b64encode(":".join(credentials).encode()).decode() if credentials else ""
-
-    wheels = {name for name in files if name.endswith(".whl")}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -130,28 +125,28 @@ def _handler(
             name = unquote(name.rstrip("/"))
             if wanted and self.headers.get("Authorization") != f"Basic {wanted}":
                 self._answer(401, "text/plain", b"who are you?")
-            elif kind == "simple" and name in projects:
-                self._answer(200, JSON, self._project(name))
+            elif kind == "simple" and (offered := _of_project(name, files)):
+                self._answer(200, JSON, self._project(name, offered))
             elif kind == "files" and name in files:
                 self._answer(200, "application/octet-stream", files[name])
-            elif kind == "files" and name.removesuffix(".metadata") in wheels:
-                self._answer(200, "text/plain", _metadata(files[name.removesuffix(".metadata")]))
+            elif kind == "files" and (whole := name.removesuffix(".metadata")) in files:
+                self._answer(200, "text/plain", _metadata(files[whole]))
             else:
                 self._answer(404, "text/plain", b"nothing here")
 
         def do_HEAD(self) -> None:
             self.do_GET()
 
-        def _project(self, name: str) -> bytes:
+        def _project(self, name: str, offered: list[str]) -> bytes:
             entries = [
                 {
                     "filename": each,
                     "url": f"/files/{each}",
                     "size": len(files[each]),
                     "hashes": {"sha256": hashlib.sha256(files[each]).hexdigest()},
-                    "core-metadata": each in wheels,
+                    "core-metadata": each.endswith(".whl"),
                 }
-                for each in projects[name]
+                for each in offered
             ]
             return json.dumps(
                 {"meta": {"api-version": "1.1"}, "name": name, "files": entries}
@@ -171,6 +166,11 @@ def _handler(
             pass
 
     return Handler
+
+
+def _of_project(name: str, files: Iterable[str]) -> list[str]:
+    """The files of a project, by its normalised name."""
+    return [each for each in files if each.partition("-")[0].replace("_", "-").lower() == name]
 
 
 def _metadata(data: bytes) -> bytes:

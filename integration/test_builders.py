@@ -8,13 +8,13 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from integration.command import COG, cog
 from integration.conftest import Workplace
 from integration.engine.process import runs_with
 from integration.frontend_images import ROOT, run_docker
@@ -22,22 +22,8 @@ from integration.layers import manifest
 from integration.relay import relayed
 from tests.waiting import until
 
-COG = str(Path(sys.executable).with_name("cog"))
 EXAMPLES = ROOT / "examples"
 PREDICTOR = "def run(a: int) -> int:\n    return a\n"
-
-
-def cog(
-    place: Workplace, folder: Path, *words: str, **env: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COG, *words],
-        cwd=folder,
-        env={**place.engine.env, "COGKIT_FRONTEND": place.images.frontend, **env},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
 
 
 def digest(place: Workplace, folder: Path, *words: str, **env: str) -> str:

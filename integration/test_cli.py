@@ -5,25 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
+from integration.command import COG, cog
 from integration.conftest import Workplace
 from integration.frontend_images import ROOT, run_docker
 
-COG = str(Path(sys.executable).with_name("cog"))
 EXAMPLES = ROOT / "examples"
-
-
-def cog(place: Workplace, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COG, *words],
-        cwd=folder,
-        env={**place.engine.env, "COGKIT_FRONTEND": place.images.frontend},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
 
 
 def containers(place: Workplace) -> set[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.command import cog
 from integration.conftest import Workplace
 from integration.frontend_images import run_docker
 from integration.index import Index, sdist, serving, wheel
@@ -88,6 +89,43 @@ def test_a_lock_is_written_and_used_and_found_stale(one_place: Workplace, index:
     )
     lock(one_place, project)
     assert one_place.build(project)[1].code == 0
+
+
+def versions(project: Path) -> dict[str, str]:
+    packages = tomllib.loads((project / "pylock.toml").read_text())["packages"]
+    return {each["name"]: each["version"] for each in packages}
+
+
+def test_a_new_lock_moves_what_it_is_told_to(one_place: Workplace) -> None:
+    """With `cog lock` and with --target lock: each starts from what the one before wrote."""
+    offered = dict((LIGHT, wheel("extra", "1.0", {"extra.py": b"NAME = 'extra'\n"})))
+    with serving(one_place.engine, offered) as index:
+        project = one_place.project(with_index(index, requirements="light\nextra\n"))
+
+        def cog_lock(*words: str) -> dict[str, str]:
+            done = cog(one_place, project, "lock", "--progress", "plain", *words)
+            assert done.returncode == 0, done.stderr
+            return versions(project)
+
+        assert cog_lock() == {"light": "1.0", "extra": "1.0"}
+        offered.update((NEWER, wheel("extra", "2.0", {"extra.py": b"NAME = 'newer'\n"})))
+        (project / "requirements.txt").write_text("light\nextra\nsix==1.16.0\n")
+        stale = cog(one_place, project, "build", "-t", one_place.tag())
+        assert stale.returncode == 1
+        assert "the requirements have changed since it was made (run `cog lock`)" in stale.stderr
+        assert cog_lock() == {"light": "1.0", "extra": "1.0", "six": "1.16.0"}
+        assert cog_lock("-P", "light") == {"light": "2.0", "extra": "1.0", "six": "1.16.0"}
+        (project / "requirements.txt").write_text("light\nextra!=1.0\n")
+        lock(one_place, project)
+        assert versions(project) == {"light": "2.0", "extra": "2.0"}
+        (project / "requirements.txt").write_text("light<2\nextra\n")
+        assert cog_lock() == {"light": "1.0", "extra": "2.0"}
+        (project / "requirements.txt").write_text("light\nextra\n")
+        lock(one_place, project)
+        assert versions(project) == {"light": "1.0", "extra": "2.0"}
+        assert cog_lock("--upgrade") == {"light": "2.0", "extra": "2.0"}
+        tag = one_place.image(project)
+        assert printed(one_place, tag, "import light; print(light.NAME)") == "newer"
 
 
 def test_one_lock_file_for_two_machines(one_place: Workplace, index: Index) -> None:

@@ -24,7 +24,6 @@ from cog_cli.interface import Interface, interface
 from cog_cli.predict import Given
 from cog_frontend import plan
 from cog_frontend.options import TARGET_LOCK
-from cog_frontend.plan import LOCK_FILE
 
 _SERVE_GRACE_SECONDS = 3  # as Cog's command
 
@@ -50,11 +49,15 @@ def build(app: App, config: str, choices: BuildChoices, *, as_json: bool) -> Non
         app.screen.note("Built")
 
 
-def lock(app: App, config: str, choices: BuildChoices) -> None:
-    """Write the lock file of the project next to its config."""
+def lock(app: App, config: str, choices: BuildChoices, upgrade: tuple[str, ...]) -> None:
+    """Write the lock file of the project; ``upgrade`` are packages whose versions may move."""
     project = app.project(config, relock=True)
+    path = project.root / plan.lock_path(project.config, project.file.name)
+    if upgrade:
+        wish = f"{plan.ARG_UPGRADE}={','.join(upgrade)}"
+        choices = replace(choices, build_args=(*choices.build_args, wish))
     export_target(app, project, choices, TARGET_LOCK)
-    app.screen.note(f"wrote {project.root / LOCK_FILE}")
+    app.screen.note(f"wrote {path}")
 
 
 def explain(app: App, config: str, *, why_rebuilt: str | None, as_json: bool) -> None:

@@ -51,6 +51,8 @@ class LockFlags(BuildFlags):
     """Flags of `cog lock`."""
 
     platform: tuple[str, ...]
+    upgrade: bool
+    upgrade_package: tuple[str, ...]
 
 
 class RunFlags(BuildFlags):

@@ -42,6 +42,7 @@ from cog_cli.process import DockerCommand
 from cog_cli.project import CONFIG_NAME
 from cog_cli.screen import screen
 from cog_frontend.errors import FrontendError
+from cog_frontend.plan import EVERYTHING
 from cog_frontend.version import FRONTEND, VERSION
 
 _EPILOG = "Exit status: 0 success, 1 failure, 2 wrong usage or inputs, 130 interrupted."
@@ -86,11 +87,19 @@ def build(app: App, **flags: Unpack[ImageFlags]) -> None:
 @cli.command(epilog=_EPILOG, short_help="Write pylock.toml: the packages of all later builds.")
 @build_options
 @click.option("--platform", multiple=True, metavar="OS/ARCH", help="Lock for it. May repeat.")
+@click.option("-U", "--upgrade", is_flag=True, help="Let every package move to a newer version.")
+@click.option(
+    "-P", "--upgrade-package", multiple=True, metavar="NAME", help="Let this one move. May repeat."
+)
 @click.pass_obj
 def lock(app: App, **flags: Unpack[LockFlags]) -> None:
-    """Resolve the requirements of the project and write pylock.toml next to its cog.yaml."""
+    """Resolve the requirements of the project and write pylock.toml next to its cog.yaml.
+
+    Versions in the file that is there stay where they still satisfy the requirements.
+    """
     choices = replace(_build_choices(flags), platforms=flags["platform"])
-    commands.lock(app, flags["config"], choices)
+    upgrade = (EVERYTHING,) if flags["upgrade"] else flags["upgrade_package"]
+    commands.lock(app, flags["config"], choices, upgrade)
 
 
 @cli.command(epilog=_EPILOG, short_help="Run one prediction.")

@@ -5,6 +5,7 @@ Everything goes through a ``Bridge``; the same code runs in a container and in a
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -114,9 +115,14 @@ class Build:
             self._options.build_arg(ARG_CERTIFICATES), self._files.read
         )
         project = replace(project, certificates=certificates)
+        if target == TARGET_LOCK:
+            project = replace(project, relock=self._relock(config))
         told = self._options.build_arg(ARG_COMPRESSION)
         advice = unheeded(config.build.compression, told, self._filename)
-        self._warn((*warnings, *project.warnings, *(advice if target != TARGET_LOCK else ())))
+        relocking = project.relock.warnings if project.relock else ()
+        self._warn(
+            (*warnings, *relocking, *project.warnings, *(advice if target != TARGET_LOCK else ()))
+        )
         self._warn_of_options()
         ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
         builds = [self._start(config, project, each, ignore) for each in images]
@@ -124,9 +130,18 @@ class Build:
             return self._lock(config, project, builds)
         return self._result({each.images.platform: self._solve(each) for each in builds})
 
+    def _relock(self, config: Config) -> plan.Relock:
+        """What the new lock file starts from; an upgrade is resolved anew."""
+        upgrade = self._options.build_arg(plan.ARG_UPGRADE)
+        relock = plan.read_relock(config, self._filename, self._files.read, upgrade=upgrade)
+        if relock.upgrade:
+            again = self._options.no_cache_layers | {plan.LOCK}
+            self._options = replace(self._options, no_cache_layers=again)
+        return relock
+
     def _lock(self, config: Config, project: plan.Project, builds: list[_Started]) -> Result:
         """The lock file of all platforms, and nothing else."""
-        if project.requirements is None:
+        if project.requirements is None or project.relock is None:
             problem = Problem(
                 file=self._filename,
                 message="there is nothing to lock: no requirements are named",
@@ -135,10 +150,14 @@ class Build:
             raise ProjectError([problem])
         locks = {each.target: each.project.result().lock for each in builds}
         known = {target: lock for target, lock in locks.items() if lock}
-        data = plan.lock_document(known, project.requirements, config)
+        path = project.relock.path
+        folder = posixpath.dirname(path)
+        data = plan.lock_document(known, project.requirements, config, folder=folder)
+        above = [llb.mkdir(f"/{folder}", parents=True)] if folder else []
         state = llb.scratch().file(
-            llb.mkfile(f"/{plan.LOCK_FILE}", data),
-            metadata=llb.Metadata(name=f"[lock] write {plan.LOCK_FILE}"),
+            *above,
+            llb.mkfile(f"/{path}", data),
+            metadata=llb.Metadata(name=f"[lock] write {path}"),
         )
         return Result(ref=self._start_solve(state, builds[0].images.platform).result())
 

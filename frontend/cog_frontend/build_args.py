@@ -19,6 +19,7 @@ from cog_frontend.options import (
     ARG_TOOLBOX,
     Options,
 )
+from cog_frontend.plan import ARG_UPGRADE
 from cog_frontend.sandbox import ARG_HOSTNAME, PROXIES
 
 _PROXIES = tuple(f"{name}_proxy" for name in PROXIES)
@@ -32,6 +33,7 @@ _BY_FRONTEND = (
     ARG_KEEP_GIT_DIR,
     ARG_MULTI_PLATFORM,
     ARG_TOOLBOX,
+    ARG_UPGRADE,
     "COGKIT_TRACE",
 )
 # The client or the daemon acts on these before or after the frontend.

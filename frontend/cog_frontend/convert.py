@@ -277,7 +277,7 @@ class _Converter:
         for path in mount.project:
             actions.append(copy(self.around.inputs, f"/{path}", f"/{path}", create_dest_path=True))
         state = scratch().file(*actions, metadata=metadata)
-        return bind(mount.target, state, readonly=True)
+        return bind(mount.target, state, readonly=not mount.writable, output=False)
 
     def _metadata(self, title: str, span: Span | None, *, ignore_cache: bool = False) -> Metadata:
         return Metadata(

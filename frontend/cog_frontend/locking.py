@@ -45,7 +45,7 @@ class Locking:
             lock = plan.read_lock(found.data, self.target, file=found.path, pins=self._pins)
             known = replace(self.project, lock=lock)
             return Pending(lambda: known)
-        first = self.planner(self.project)
+        first = self.planner(self._wanted)
         if not first.stage(plan.LOCK):
             return Pending(lambda: self.project)
         self._run_ahead(first)
@@ -58,7 +58,7 @@ class Locking:
             self.solve(state, run=True)
 
     def _finish(self, data: bytes | None) -> plan.Project:
-        project = self.project
+        project = self._wanted
         if data is None:  # without the system packages it is not to be worked out
             project = replace(project, system_first=True)
             data = self._read(self.planner(project)).result()
@@ -67,6 +67,12 @@ class Locking:
         name = posixpath.basename(layout.LOCK)
         lock = plan.read_lock(data, self.target, file=name, pins=self._pins)
         return replace(project, lock=lock)
+
+    @property
+    def _wanted(self) -> plan.Project:
+        """The project, with what of an old lock is this platform's."""
+        relock = self.project.relock
+        return replace(self.project, relock=relock.for_target(self.target) if relock else None)
 
     @property
     def _pins(self) -> dict[str, tuple[str, ...]]:

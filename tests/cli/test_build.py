@@ -322,6 +322,25 @@ def test_a_lock_is_written_next_to_the_config_whatever_lock_there_is(world: Worl
     assert world.stderr.endswith(f"wrote {world.folder}/pylock.toml\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "wish"),
+    [("", ""), ("--upgrade", "*"), ("-P six -P idna", "six,idna"), ("-U -P six", "*")],
+)
+def test_a_lock_moves_the_versions_it_is_told_to(world: World, words: str, wish: str) -> None:
+    world.write("cog.yaml", f"{LOCKED}  lock: locks/pylock.toml\n")
+    world.write("requirements.txt", "six\n")
+    assert world.cog("lock", *words.split()) == 0
+    assert request(world).build_args == ((("COGKIT_UPGRADE", wish),) if wish else ())
+    assert world.stderr.endswith(f"wrote {world.folder}/locks/pylock.toml\n")
+
+
+def test_the_lock_of_uv_is_left_to_uv(world: World) -> None:
+    world.write("cog.yaml", f"{LOCKED}  lock: uv.lock\n")
+    world.write("requirements.txt", "six\n")
+    assert world.cog("lock") == 1
+    assert "build.lock: uv.lock is made by uv (run `uv lock`)" in world.stderr
+
+
 def test_a_lock_that_cannot_be_made_is_a_failure(world: World) -> None:
     world.write("cog.yaml", LOCKED)
     world.write("requirements.txt", "six\n")

@@ -182,6 +182,107 @@ def test_one_lock_serves_several_machines() -> None:
     ]
 
 
+def kept(bridge: FakeBridge) -> list[tuple[str, tuple[str, ...], dict[str, str]]]:
+    """Each command that resolves: its row, what it says of versions, and those it is shown."""
+    file = f"{layout.BUILD_REQUIREMENTS}/pylock.toml"
+    return [
+        (
+            run.name.partition(" uv")[0],
+            tuple(each for each in run.args if each.startswith(("--quiet", "--up", "--out"))),
+            {
+                each["name"]: each["version"]
+                for each in tomllib.loads(run.read(file).decode())["packages"]
+            }
+            if "--quiet" not in run.args
+            else {},
+        )
+        for run in bridge.solver.ran
+        if MADE in run.args
+    ]
+
+
+def relocked(files: dict[str, bytes], options: Mapping[str, str] | None = None) -> FakeBridge:
+    return frontend(
+        {**PROJECT, **files}, {"target": "lock", **(options or {})}, runner=resolver(SIX)
+    )
+
+
+OLD = b"""\
+lock-version = "1.0"
+created-by = "cogkit"
+[[packages]]
+name = "six"
+version = "1.15.0"
+upload-time = 2020-05-21T15:25:55Z
+wheels = [{ url = "https://e.com/six-1.15.0-cp39-cp39-any.whl", hashes = { sha256 = "0" } }]
+[[packages]]
+name = "arm"
+version = "1"
+marker = "platform_machine == 'aarch64'"
+sdist = { name = "arm-1.tar.gz" }
+[[packages]]
+name = "code"
+version = "2"
+vcs = { type = "git", url = "https://e.com/code", commit-id = "abc" }
+[[packages]]
+name = "project"
+directory = { path = "." }
+"""
+
+
+def test_a_new_lock_starts_from_the_versions_of_the_old_one() -> None:
+    ((_, how, versions),) = kept(relocked({"pylock.toml": OLD}))
+    assert how == ("--output-file=pylock.toml",)
+    # The file fits no Python that is built for, and the version stays all the same.
+    assert versions == {"six": "1.15.0", "code": "2"}
+    found = {row: versions for row, _, versions in kept(relocked({"pylock.toml": OLD}, BOTH))}
+    assert "arm" not in found["[linux/amd64 lock]"]
+    assert found["[linux/arm64 lock]"]["arm"] == "1"
+    assert kept(relocked({})) == [("[lock]", ("--quiet",), {})]
+
+
+def test_versions_move_where_that_is_asked_for() -> None:
+    ((_, how, versions),) = kept(
+        relocked({"pylock.toml": OLD}, {"build-arg:COGKIT_UPGRADE": "Six, code"})
+    )
+    assert how == ("--output-file=pylock.toml", "--upgrade-package=code", "--upgrade-package=six")
+    assert versions["six"] == "1.15.0"
+    bridge = relocked({"pylock.toml": OLD}, {"build-arg:COGKIT_UPGRADE": "*"})
+    assert kept(bridge) == [("[lock]", ("--quiet", "--upgrade"), {})]
+    (resolve,) = [run for run in bridge.solver.ran if MADE in run.args]
+    assert resolve.name == "[lock] uv pip compile requirements.txt"
+    wrong = relocked({"pylock.toml": OLD}, {"build-arg:COGKIT_UPGRADE": "sixx"})
+    assert message(wrong) == (
+        "pylock.toml: sixx cannot be upgraded: it is not locked (did you mean 'six'?)"
+    )
+
+
+def test_a_lock_that_cannot_be_read_keeps_nothing_and_says_so() -> None:
+    bridge = relocked({"pylock.toml": b"<<<<<<< HEAD"})
+    assert kept(bridge) == [("[lock]", ("--quiet",), {})]
+    (warning,) = bridge.warnings
+    assert warning.short.decode().endswith("(nothing of it is kept)")
+
+
+def test_the_lock_that_the_config_names_is_the_one_that_is_written() -> None:
+    config = b"build: {lock: locks/pylock.toml, python_requirements: requirements.txt}\n"
+    local = b"""\
+lock-version = "1.0"
+[[packages]]
+name = "six"
+version = "1.17.0"
+wheels = [{ path = "wheels/six-1.17.0-py3-none-any.whl", hashes = { sha256 = "0" } }]
+"""
+    files = {**PROJECT, "cog.yaml": config}
+    tree = frontend(files, {"target": "lock"}, runner=resolver(local)).tree()
+    assert set(tree.files) == {"locks/pylock.toml"}
+    (package,) = tomllib.loads(tree.files["locks/pylock.toml"].decode())["packages"]
+    assert [each["path"] for each in package["wheels"]] == ["../wheels/six-1.17.0-py3-none-any.whl"]
+    config = config.replace(b"pylock.toml", b"uv.lock")
+    text = message(frontend({**files, "cog.yaml": config}, {"target": "lock"}))
+    assert text == "cog.yaml:1:15: build.lock: locks/uv.lock is made by uv (run `uv lock`)"
+
+
 def test_nothing_to_lock_is_said() -> None:
     text = message(frontend(GOOD, {"target": "lock"}))
     assert text.startswith("cog.yaml: there is nothing to lock")

@@ -11,6 +11,7 @@ from cog_frontend.plan.locked import LOCK_FILE, LockFile, find_lock, lock_docume
 from cog_frontend.plan.model import Plan
 from cog_frontend.plan.packages import LOCK
 from cog_frontend.plan.record import LABEL, DecisionRecord, Record, read_record, record, record_json
+from cog_frontend.plan.relock import ARG_UPGRADE, EVERYTHING, Relock, lock_path, read_relock
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
@@ -19,9 +20,11 @@ from cog_frontend.plan.weights import weight_problems
 from cog_frontend.plan.wheel import Target, target
 
 __all__ = [
+    "ARG_UPGRADE",
     "BEFORE_PACKAGES",
     "DESCRIBED",
     "DESCRIBED_FILE",
+    "EVERYTHING",
     "LABEL",
     "LOCK",
     "LOCK_FILE",
@@ -33,6 +36,7 @@ __all__ = [
     "Plan",
     "Project",
     "Record",
+    "Relock",
     "Requirements",
     "Stack",
     "Target",
@@ -45,10 +49,12 @@ __all__ = [
     "from_packages",
     "listing",
     "lock_document",
+    "lock_path",
     "make_plan",
     "plan_json",
     "read_lock",
     "read_record",
+    "read_relock",
     "read_requirements",
     "record",
     "record_json",

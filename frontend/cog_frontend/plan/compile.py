@@ -33,6 +33,7 @@ from cog_frontend.plan.model import (
     Write,
 )
 from cog_frontend.plan.record import LABEL, record, record_json
+from cog_frontend.plan.relock import Relock
 from cog_frontend.plan.requirements import Requirements
 from cog_frontend.plan.stack import Stack
 
@@ -48,9 +49,9 @@ class Project:
     ``concurrency`` the limit its decorator sets, ``config_file`` the name and bytes of the config,
     ``stack`` what was chosen of CUDA and compilers. ``lock_file`` is the one the project brings.
     ``lock`` says which packages one platform gets, once that is known; ``system_first``: it is
-    worked out where the system packages are. ``warnings`` are for the user and stop nothing.
-    ``certificates`` are PEM, of authorities to trust. ``describe`` are handlers whose inputs only
-    the running code knows: mode, reference and lines of the config.
+    worked out where the system packages are; ``relock``: it is to be written. ``warnings`` are for
+    the user and stop nothing. ``certificates`` are PEM, of authorities to trust. ``describe`` are
+    handlers whose inputs only the running code knows: mode, reference and lines of the config.
     """
 
     config_file: tuple[str, bytes]
@@ -61,6 +62,7 @@ class Project:
     lock_file: LockFile | None = None
     lock: Lock | None = None
     system_first: bool = False
+    relock: Relock | None = None
     warnings: tuple[Problem, ...] = ()
     certificates: tuple[bytes, ...] = ()
     describe: tuple[tuple[str, str, Span], ...] = ()
@@ -159,7 +161,9 @@ def _lock_layer(project: Project, installing: packages.Installing) -> Layer | No
     if found is not None:
         return packages.export_layer(found, installing) if found.is_uv else None
     assert requirements is not None  # or there is nothing to install
-    return packages.lock_layer(requirements, installing, system_first=project.system_first)
+    return packages.lock_layer(
+        requirements, installing, system_first=project.system_first, relock=project.relock
+    )
 
 
 def _packages_span(config: Config, found: LockFile | None) -> Span | None:

@@ -9,7 +9,7 @@ import json
 import posixpath
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -70,13 +70,35 @@ def read_lock(
     try:
         found = [reader.package(entry) for entry in document.get("packages", ())]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = f"the lock file is not as PEP 751 says: {error!r}"
-        raise _error(file, message, _AGAIN) from error
+        raise _malformed(file, error) from error
     packages = sorted((each for each in found if each), key=lambda package: package.name)
     reader.once(packages)
     if reader.problems:
         raise ProjectError(reader.problems)
     return Lock(packages=tuple(packages), data=data)
+
+
+def locked_names(data: bytes, *, file: str) -> frozenset[str]:
+    """Return the packages of a lock file, for whatever machine; ``ProjectError``: unreadable."""
+    entries = _document(data, file).get("packages", ())
+    try:
+        return frozenset(normalised(str(entry["name"])) for entry in entries)
+    except (KeyError, TypeError) as error:
+        raise _malformed(file, error) from error
+
+
+def preferences(data: bytes, target: Target, *, file: str) -> bytes:
+    """Return a lock file from which uv learns the versions and commits that ``target`` had.
+
+    Whether the files that it names still fit has no part in that.
+    """
+    reader = _Reader(target, file, {})
+    entries = _document(data, file).get("packages", ())
+    try:
+        kept = [entry for entry in map(reader.preference, entries) if entry]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _malformed(file, error) from error
+    return "\n".join([HEADER, *kept]).encode()
 
 
 def lock_text(packages: Iterable[Package]) -> bytes:
@@ -95,6 +117,17 @@ def lock_entry(same: Iterable[Package], marker: str = "") -> str:
         shown = ", ".join(values)
         lines.append(f"{kind} = [{shown}]" if kind == "wheels" else f"{kind} = {shown}")
     return "\n".join([*lines, ""])
+
+
+def from_folder(package: Package, folder: str) -> Package:
+    """Return a package as a lock file in ``folder`` names it: paths are relative to that."""
+    if not package.files or not folder:
+        return package
+    found = [tomllib.loads(f"source = {source}")["source"] for source in package.sources]
+    for source in found:
+        if "path" in source:
+            source["path"] = posixpath.relpath(source["path"], folder)
+    return replace(package, sources=tuple(map(toml_value, found)))
 
 
 def toml_value(value: object) -> str:
@@ -117,6 +150,10 @@ def _document(data: bytes, file: str) -> Table:
         message = f"the lock file has lock-version {version!r}, and 1.0 is what is understood"
         raise _error(file, message, _AGAIN)
     return document
+
+
+def _malformed(file: str, error: Exception) -> ProjectError:
+    return _error(file, f"the lock file is not as PEP 751 says: {error!r}", _AGAIN)
 
 
 def _error(file: str, message: str, hint: str) -> ProjectError:
@@ -150,6 +187,21 @@ class _Reader:
             files=tuple(str(each["path"]) for each in _files(value) if "path" in each),
             urls=tuple(str(each["url"]) for each in _files(value) if "url" in each),
         )
+
+    def preference(self, entry: Table) -> str:
+        """Return an entry with what decides its version; empty: ``target`` does not get it."""
+        kind = next((each for each in _SOURCES if each in entry), "directory")
+        if (
+            kind == "directory"
+            or "version" not in entry
+            or not self._applies(entry.get("marker", ""))
+        ):
+            return ""
+        value = entry[kind]
+        source = dict(value) if kind == "vcs" else self._kept(_files(value)[0])
+        name, version = str(entry["name"]), str(entry["version"])
+        shown = toml_value(source)
+        return lock_entry([Package(name=name, version=version, kind=kind, sources=(shown,))])
 
     def once(self, packages: Iterable[Package]) -> None:
         """Say which packages stand in the lock twice for this target."""

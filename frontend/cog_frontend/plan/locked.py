@@ -18,7 +18,7 @@ from typing import Any
 from cog_frontend.config import Config, Located
 from cog_frontend.errors import Problem, ProjectError, Span
 from cog_frontend.plan import requirement_lines as lines
-from cog_frontend.plan.lock import HEADER, Lock, Package, lock_entry
+from cog_frontend.plan.lock import HEADER, Lock, Package, from_folder, lock_entry
 from cog_frontend.plan.requirements import Requirements
 from cog_frontend.plan.wheel import Target
 
@@ -104,16 +104,17 @@ def requirements_digest(requirements: Requirements, config: Config) -> str:
 
 
 def lock_document(
-    locks: Mapping[Target, Lock], requirements: Requirements, config: Config
+    locks: Mapping[Target, Lock], requirements: Requirements, config: Config, *, folder: str = ""
 ) -> bytes:
-    """Return the lock file for all targets, as ``cog lock`` writes it.
+    """Return the lock file for all targets, as ``cog lock`` writes it into ``folder``.
 
     A package that only some targets get carries a marker for their machine.
     """
     entries: dict[tuple[str, str], dict[Target, Package]] = {}
     for target, lock in locks.items():
         for package in lock.packages:
-            entries.setdefault((package.name, package.version), {})[target] = package
+            here = from_folder(package, folder)
+            entries.setdefault((package.name, package.version), {})[target] = here
     written = [
         lock_entry(of.values(), _marker(of, len(locks))) for _, of in sorted(entries.items())
     ]

@@ -37,12 +37,14 @@ class SingleFile:
 class Files:
     """Files of the plan and of the project, readable under ``target`` while a command runs.
 
-    ``project`` are paths in the build context; both kinds keep their relative path.
+    ``project`` are paths in the build context; both kinds keep their relative path. ``writable``:
+    the command may write there too, and nobody sees that.
     """
 
     target: str
     files: tuple[File, ...]
     project: tuple[str, ...] = ()
+    writable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

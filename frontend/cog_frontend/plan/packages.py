@@ -12,6 +12,7 @@ from cog_frontend.plan.groups import Group, group
 from cog_frontend.plan.lock import Lock, lock_text
 from cog_frontend.plan.locked import PROJECT_FILE, UV_LOCK, LockFile
 from cog_frontend.plan.model import Bind, Cache, Download, Exec, File, Files, Layer, Mount, Ssh
+from cog_frontend.plan.relock import Relock
 from cog_frontend.plan.requirements import OWN_PACKAGES, PACKAGES_FILE, Requirements
 
 LOCK = "lock"
@@ -76,18 +77,26 @@ rm -f {layout.BUILD_MADE}{layout.VENV}/.lock
 
 
 def lock_layer(
-    requirements: Requirements, installing: Installing, *, system_first: bool = False
+    requirements: Requirements,
+    installing: Installing,
+    *,
+    system_first: bool = False,
+    relock: Relock | None = None,
 ) -> Layer:
     """The layer that works out which packages requirements mean; it holds the lock file.
 
     Few packages need system packages to tell what they depend on, and a resolve that does not stand
     on them is not done again for a new one. So it is first tried without them: no answer is an
-    answer then. With ``system_first`` it is the end.
+    answer then. With ``system_first`` it is the end. ``relock``: versions that are to stay, if any.
     """
     files = [File(path=file.path, data=file.data) for file in requirements.files]
     files.append(File(path=_EXCLUDED, data="".join(f"{name}\n" for name in OWN_PACKAGES).encode()))
+    previous = relock.previous if relock else b""
+    if previous:
+        files.append(File(path=_LOCK_FILE, data=previous))
     command = (
-        *(layout.BUILD_UV, "pip", "compile", "--format", "pylock.toml", "--quiet", "--no-header"),
+        *(layout.BUILD_UV, "pip", "compile", "--format", "pylock.toml"),
+        *(*_moving(relock), "--no-header"),
         *("--python", "python3", "--excludes", _EXCLUDED),
         *(*installing.options, "--", requirements.files[0].path),
     )
@@ -98,11 +107,24 @@ def lock_layer(
         title=f"[lock] uv pip compile {_shown(requirements)}",
         installing=installing,
         files=Files(
-            target=layout.BUILD_REQUIREMENTS, files=tuple(files), project=requirements.artifacts
+            target=layout.BUILD_REQUIREMENTS,
+            files=tuple(files),
+            project=requirements.artifacts,
+            writable=bool(previous),
         ),
     )
     needs = (installing.system,) if system_first and installing.system else ()
     return Layer(name=LOCK, steps=(resolve,), needs=needs, made=layout.BUILD_MADE)
+
+
+def _moving(relock: Relock | None) -> tuple[str, ...]:
+    """What tells uv which versions stay: those in the file it would write, unless told otherwise.
+
+    It writes there what it also prints, which is what counts; --quiet would leave the print out.
+    """
+    if relock is None or not relock.previous:
+        return ("--quiet", *(("--upgrade",) if relock and relock.upgrade else ()))
+    return (f"--output-file={_LOCK_FILE}", *(f"--upgrade-package={x}" for x in relock.upgrade))
 
 
 def export_layer(found: LockFile, installing: Installing) -> Layer:

@@ -16,7 +16,11 @@ def plan_json(plan: Plan) -> str:
 
 def _is_usual(name: str, value: object) -> bool:
     """Whether a value says nothing: what nearly every one has is left out."""
-    return value in (None, (), "") or (name, value) in (("kept", True), ("is_own", False))
+    return value in (None, (), "") or (name, value) in (
+        ("kept", True),
+        ("is_own", False),
+        ("writable", False),
+    )
 
 
 def _value(value: object) -> object:
