@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -31,9 +32,15 @@ def commit(folder: Path, message: str) -> str:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve the repositories in a folder until the block ends; yields the URL they are under."""
+def serving(
+    folder: Path, *, host: str = "127.0.0.1", credentials: tuple[str, str] | None = None
+) -> Iterator[str]:
+    """Serve the repositories in a folder until the block ends; yields the URL they are under.
+
+    ``host`` is an address of this machine; with ``credentials`` only who sends them is answered.
+    """
     backend = Path(git(folder, "--exec-path")) / "git-http-backend"
+    login = base64.b64encode(":".join(credentials).encode()).decode() if credentials else ""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -51,6 +58,11 @@ def serving(folder: Path) -> Iterator[str]:
             return data
 
         def _answer(self, body: bytes) -> None:
+            if login and self.headers.get("Authorization") != f"Basic {login}":
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="code"')
+                self.end_headers()
+                return
             path, _, query = self.path.partition("?")
             env = _cgi(folder, self.command, path, query, dict(self.headers))
             done = subprocess.run(
@@ -71,9 +83,9 @@ def serving(folder: Path) -> Iterator[str]:
         def log_message(self, *arguments: object) -> None:
             """Stay silent."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
         server.shutdown()
 
 

@@ -87,6 +87,12 @@ def noise(size: int, seed: int) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
+def gateway(engine: EngineInfo) -> str:
+    """The address at which builds in the engine reach this machine."""
+    ask = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
+    return run_docker(engine, *ask)
+
+
 @contextmanager
 def serving(
     engine: EngineInfo,
@@ -100,8 +106,7 @@ def serving(
     server = ThreadingHTTPServer(("0.0.0.0", 0), _handler(files, credentials, asked, agents))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    ask = ("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
-    host = run_docker(engine, *ask)
+    host = gateway(engine)
     try:
         yield Index(f"http://{host}:{server.server_port}/simple/", host, asked, agents)
     finally:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from integration import git_server
 from integration.command import cog
 from integration.conftest import Workplace
 from integration.frontend_images import run_docker
-from integration.index import Index, sdist, serving, wheel
+from integration.index import Index, gateway, sdist, serving, wheel
 from integration.layers import Pushed, commands_run, push
 
 LIGHT = wheel("light", "1.0", {"light.py": b"NAME = 'light'\n"})
@@ -220,7 +221,7 @@ code @ git+{address}
 """
         project = one_place.project(
             {
-                **files("python_requirements: requirements.txt", "system_packages: [git]"),
+                **files("python_requirements: requirements.txt"),
                 "requirements.txt": requirements,
                 "deps/more.txt": "six\n",
                 "limits.txt": "six==1.16.0\n",
@@ -244,6 +245,48 @@ print(*names, six.__version__, importlib.util.find_spec("colorama"))
         (project / "requirements.txt").write_text(wrong)
         _, result = one_place.build(project)
         assert "no file of light has a hash that the requirements allow" in result.output
+
+
+def test_a_package_from_a_private_repository(one_place: Workplace) -> None:
+    """Locked to a commit, fetched with credentials that nothing keeps, by a git no image has."""
+    code = one_place.scratch("repositories") / "code"
+    code.mkdir(parents=True)
+    (code / "setup.py").write_bytes(SETUP.replace(b"built", b"ours"))
+    (code / "ours.py").write_text("NAME = 'first'\n")
+    first = git_server.commit(code, "one")
+    host = gateway(one_place.engine)
+    with git_server.serving(code.parent, host=host, credentials=("me", PASSWORD)) as url:
+        project = one_place.project(
+            files(
+                "python_requirements: requirements.txt",
+                requirements=f"ours @ git+{url}/code/.git@main\n",
+            )
+        )
+        file = one_place.scratch("netrc")
+        file.write_text(f"machine {host} login me password {PASSWORD}\n")
+        secret = ("--secret", f"id=netrc,src={file}")
+
+        def commit_of_lock(*words: str) -> str:
+            done = cog(one_place, project, "lock", "--progress", "plain", *secret, *words)
+            assert done.returncode == 0, done.stderr
+            assert PASSWORD not in done.stderr
+            (package,) = tomllib.loads((project / "pylock.toml").read_text())["packages"]
+            found: str = package["vcs"]["commit-id"]
+            return found
+
+        refused = cog(one_place, project, "lock", "--progress", "plain")
+        assert refused.returncode == 1
+        assert "could not read Username" in refused.stderr
+        assert commit_of_lock() == first
+        (code / "ours.py").write_text("NAME = 'second'\n")
+        second = git_server.commit(code, "two")
+        tag = one_place.image(project, *secret)
+        script = "import ours, shutil; print(ours.NAME, shutil.which('git'))"
+        assert printed(one_place, tag, script) == "first None"
+        image = push(one_place.engine, tag, "cogkit-test/repository")
+        assert not [1 for each in everything_in(image) if PASSWORD.encode() in each]
+        assert commit_of_lock() == first
+        assert commit_of_lock("--upgrade-package", "ours") == second
 
 
 def repository(folder: Path) -> dict[str, bytes]:

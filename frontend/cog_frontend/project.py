@@ -194,8 +194,6 @@ class _Reader:
         else:
             return None
         self.warnings += found.warnings
-        if "git" not in {package.text for package in build.system_packages}:
-            self.warnings += found.git
         return found
 
     def stack(self, requirements: plan.Requirements | None) -> plan.Stack:

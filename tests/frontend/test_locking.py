@@ -118,6 +118,43 @@ def test_every_platform_has_its_own_lock() -> None:
     assert {run.op.meta.env[0] for run in locks(bridge)} == {"PATH=/usr/local/bin:/usr/bin:/bin"}
 
 
+CODE = b"""\
+lock-version = "1.0"
+[[packages]]
+name = "code"
+vcs = { type = "git", url = "https://e.com/code", commit-id = "abc" }
+"""
+
+
+@pytest.mark.parametrize("caps", [MODERN, GRAPHDRIVER])
+def test_git_is_there_for_packages_from_repositories_and_not_in_the_image(caps: Abilities) -> None:
+    config = b"build: {python_requirements: requirements.txt}\n"
+    text = b"code @ git+https://e.com/code\n"
+    files = {**GOOD, "cog.yaml": config, "requirements.txt": text}
+
+    def run(run: Run) -> Mapping[str, bytes]:
+        if run.name == "[git] apt-get install git":
+            return {"/usr/bin/git": b"git"}
+        if "uv" in run.name:
+            assert run.read("/usr/bin/git") == b"git", run.name
+        return resolver(CODE)(run)
+
+    bridge = frontend(files, caps=caps, runner=run)
+    assert "[packages source] uv pip install code" in titles(bridge)
+    assert "usr/bin/git" not in bridge.tree().files
+    # A lock of the project's own needs it for the packages alone.
+    locked = {**files, "pylock.toml": CODE, "requirements.txt": b"code\n"}
+    assert "[git] apt-get install git" in titles(frontend(locked, caps=caps, runner=run))
+    wheels = frontend(PROJECT, caps=caps, runner=resolver(SIX))
+    assert "[git] apt-get install git" not in titles(wheels)
+
+
+def test_with_an_agent_there_is_a_client_for_it() -> None:
+    config = b"build: {ssh: default, python_packages: ['x @ git+ssh://git@e.com/x']}\n"
+    bridge = frontend({**GOOD, "cog.yaml": config}, runner=resolver(CODE))
+    assert "[git] apt-get install git openssh-client" in titles(bridge)
+
+
 def test_built_packages_have_a_cache_for_their_base_image() -> None:
     sdist = b'lock-version = "1.0"\n[[packages]]\nname = "w"\nsdist = { name = "w-1.zip" }\n'
     text = graph(frontend(PROJECT, runner=resolver(SIX + sdist.partition(b"\n")[2])))

@@ -120,8 +120,26 @@ def test_byte_order_marks_and_windows_line_ends(encoding: str) -> None:
 
 
 def test_a_repository_needs_git() -> None:
-    (problem,) = read({"requirements.txt": "six\nx @ git+https://e.com/x\n"}).git
-    assert str(problem).startswith("requirements.txt:2:1: git+https://e.com/x needs git")
+    assert read({"requirements.txt": "six\nx @ git+https://e.com/x\n"}).needs_git
+    assert not read({"requirements.txt": "six\nx @ https://e.com/x.zip\n"}).needs_git
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("git+https://me:pw@e.com/x", True),
+        ("git+https://TOKEN@e.com/x", True),
+        ("git+https://${TOKEN}@e.com/x", True),
+        ("git+ssh://git@e.com/x", False),
+        ("git+ssh://git:pw@e.com/x", True),
+        ("git+https://e.com/x@v1", False),
+    ],
+)
+def test_credentials_in_an_address_are_said_to_be_in_the_image(address: str, *, told: bool) -> None:
+    found = [str(each) for each in read({"requirements.txt": f"x @ {address}\n"}).warnings]
+    text = "requirements.txt:1:1: the image has the credentials for e.com that are in this line"
+    hint = " (remove them and pass a netrc file: --secret id=netrc,src=FILE)"
+    assert found == ([text + hint] if told else [])
 
 
 def packages(*entries: str, files: dict[str, str] | None = None) -> Requirements:

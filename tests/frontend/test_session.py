@@ -115,7 +115,7 @@ def test_a_concurrency_that_cannot_be_is_refused(config: bytes, expected: str) -
 def test_warnings_are_shown_at_their_lines_and_stop_nothing() -> None:
     build = b"build:\n  python_requirements: r.txt\n  pre_install: [a, b]\n"
     config = build + GOOD["cog.yaml"]
-    files = {**GOOD, "cog.yaml": config, "r.txt": b"six\ncog\nx @ git+https://e.com/x\n"}
+    files = {**GOOD, "cog.yaml": config, "r.txt": b"six\ncog\n"}
     bridge = frontend(files)
     assert bridge.result.ref.id
     assert [each.short.decode() for each in bridge.warnings] == [
@@ -123,7 +123,6 @@ def test_warnings_are_shown_at_their_lines_and_stop_nothing() -> None:
         " (its commands run after those of build.run: move them to its end)",
         'cog.yaml:4:1: deprecated field "predict" (use "run" instead)',
         "r.txt:2:1: cog is left out: the image brings its own SDK (remove the line)",
-        "r.txt:3:1: git+https://e.com/x needs git (add git to build.system_packages)",
     ]
     first = bridge.warnings[2]
     assert (first.info.filename, first.info.data) == ("r.txt", files["r.txt"])

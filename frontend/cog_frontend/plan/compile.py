@@ -12,6 +12,7 @@ from cog_frontend.plan import (
     credentials,
     cuda,
     described,
+    git,
     layout,
     packages,
     python,
@@ -82,9 +83,9 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
         cuda.libraries_layer(stack),
         system.system_layer(config.build.system_packages, env, more=stack.system),
     ]
-    system_name = system.NAME if system.NAME in _names(before) else ""
-    before.append(cuda.toolchain_layer(stack, env, system=system_name))
-    installed = _package_layers(config, project, _names(before))
+    before.append(cuda.toolchain_layer(stack, env, system=_named(system.NAME, before)))
+    before.append(_git_layer(config, project))
+    installed = _package_layers(config, project, before)
     copies = commands.copy_layers(config.build.copy)
     needs = (*_names([*before, *installed]), *(layer.name for layer in copies))
     run = commands.run_layer(config.build, env, needs=needs)
@@ -125,12 +126,27 @@ def _names(layers: list[Layer | None]) -> tuple[str, ...]:
     return tuple(layer.name for layer in layers if layer and layer.kept)
 
 
+def _named(name: str, layers: list[Layer | None]) -> str:
+    """The name of a layer where there is one of it, else empty text."""
+    return name if any(layer and layer.name == name for layer in layers) else ""
+
+
+def _git_layer(config: Config, project: Project) -> Layer | None:
+    """The layer with git, for a lock or packages that come from repositories."""
+    requirements, lock = project.requirements, project.lock
+    resolves = project.lock_file is None and requirements is not None and requirements.needs_git
+    if not resolves and not (lock and any(map(git.is_repository, lock.packages))):
+        return None
+    span = _packages_span(config, project.lock_file)
+    return git.git_layer(_user_env(config), agent=config.build.ssh is not None, span=span)
+
+
 def _user_env(config: Config) -> tuple[tuple[str, str], ...]:
     return tuple((variable.name, variable.value) for variable in config.environment)
 
 
 def _package_layers(
-    config: Config, project: Project, before: tuple[str, ...]
+    config: Config, project: Project, before: list[Layer | None]
 ) -> tuple[Layer | None, ...]:
     """The layer with the lock and those of the groups in it."""
     requirements, found = project.requirements, project.lock_file
@@ -145,7 +161,8 @@ def _package_layers(
         ),
         logins=credentials.logins(config.build.python_index),
         keeps_files=config.build.cache is not None and config.build.cache.text == "state",
-        system=system.NAME if system.NAME in before else "",
+        system=_named(system.NAME, before),
+        git=_named(git.NAME, before),
         compiling=cuda.compiling(project.stack),
         agent=config.build.ssh.text if config.build.ssh else "",
     )

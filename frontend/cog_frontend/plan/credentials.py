@@ -1,7 +1,8 @@
 """Credentials of package indexes: secrets of the build, made one netrc file while uv runs.
 
-uv sends what netrc has for a host, to the index and to its files alike. The file lies in memory
-(/dev/shm), so it is in no layer and no cache; a secret's value is part of no cache key.
+uv sends what netrc has for a host, to the index and to its files alike; git reads the file in the
+home folder. The file lies in memory (/dev/shm), so it is in no layer and no cache; a secret's value
+is part of no cache key.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ LOGIN = f"""\
 (
   umask 077
   : > {NETRC}
+  test -e "${{HOME:-/root}}/.netrc" || ln -sf {NETRC} "${{HOME:-/root}}/.netrc"
   if test -e {layout.BUILD_NETRC}; then cat {layout.BUILD_NETRC} >> {NETRC}; echo >> {NETRC}; fi
   for login in ${_VARIABLE}; do
     secret=$(cat "{_FOLDER}/${{login%%=*}}")

@@ -29,7 +29,8 @@ class Installing:
     those of uv that stand for options in the requirement files, ``system`` the layer of system
     packages (empty: there is none); ``compiling``: some are compiled with nvcc; ``agent`` is the id
     of the SSH agent for packages from git (empty: none); ``logins`` are the credentials of indexes;
-    ``keeps_files``: fetched files are states of the build.
+    ``keeps_files``: fetched files are states of the build; ``git`` is the layer with git, for
+    packages from repositories (empty: there are none).
     """
 
     span: Span | None
@@ -40,6 +41,7 @@ class Installing:
     agent: str = ""
     logins: tuple[Login, ...] = ()
     keeps_files: bool = False
+    git: str = ""
 
 
 # What of the user's environment has a part in fetching and unpacking a wheel.
@@ -113,7 +115,9 @@ def lock_layer(
             writable=bool(previous),
         ),
     )
-    needs = (installing.system,) if system_first and installing.system else ()
+    needs = tuple(
+        name for name in (installing.git, installing.system if system_first else "") if name
+    )
     return Layer(name=LOCK, steps=(resolve,), needs=needs, made=layout.BUILD_MADE)
 
 
@@ -173,7 +177,7 @@ def group_layers(lock: Lock, installing: Installing, *, venv: str) -> tuple[Laye
     for each in keep.apart(groups) if installing.keeps_files else groups:
         needs: tuple[str, ...] = (venv,)
         if each.is_source:
-            needs += (installing.system,) if installing.system else ()
+            needs += tuple(name for name in (installing.system, installing.git) if name)
             if installing.compiling or _shares_builds(installing.env):
                 needs += tuple(layer.name for layer in layers)
             layers.append(_compiled(_layer(each, installing, needs), installing.compiling))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from cog_frontend.config import Located
 from cog_frontend.errors import Problem, ProjectError, Span
@@ -40,7 +41,7 @@ class Requirements:
 
     ``artifacts`` are wheels and source archives of the project that lines name by path;
     ``options`` are arguments of uv that stand for options in the files; ``warnings`` tell what was
-    taken out; ``git`` says where a line needs the program git; ``pins`` are the files (sha256) that
+    taken out; ``needs_git``: a line names a repository; ``pins`` are the files (sha256) that
     lines with hashes allow, by package; ``constraints`` the files that ask for nothing;
     ``is_empty``: nothing is to be installed.
     """
@@ -49,7 +50,7 @@ class Requirements:
     artifacts: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    git: tuple[Problem, ...] = ()
+    needs_git: bool = False
     pins: tuple[tuple[str, tuple[str, ...]], ...] = ()
     constraints: frozenset[str] = frozenset()
     is_empty: bool = False
@@ -100,7 +101,7 @@ class _Reader:
         self._artifacts: set[str] = set()
         self._options: dict[str, None] = {}
         self._warnings: list[Problem] = []
-        self._git: list[Problem] = []
+        self._needs_git = False
         self._pins: dict[str, tuple[str, ...]] = {}
         self._problems: list[Problem] = []
         self._constraints: set[str] = set()
@@ -133,7 +134,7 @@ class _Reader:
             artifacts=tuple(sorted(self._artifacts)),
             options=tuple(self._options),
             warnings=tuple(self._warnings),
-            git=tuple(self._git),
+            needs_git=self._needs_git,
             constraints=frozenset(self._constraints),
             pins=tuple(sorted(self._pins.items())),
             is_empty=not self._installs,
@@ -246,7 +247,8 @@ class _Reader:
 
     def _direct(self, target: str, place: _Place) -> None:
         if target.startswith("git+"):
-            self._git.append(_at(place, f"{target} needs git", "add git to build.system_packages"))
+            self._needs_git = True
+            self._check_repository(target, place)
         if target.startswith("file:"):
             self._problem(place, f"{target} is a place of this machine", "name it as ./FILE.whl")
         elif "://" in target or target.startswith("git+"):
@@ -256,6 +258,14 @@ class _Reader:
             self._problem(place, f"{target}: a folder cannot be installed from the project", hint)
         else:
             self._artifact(target, place)
+
+    def _check_repository(self, target: str, place: _Place) -> None:
+        """A password in an address is in the image, with the requirements and the lock."""
+        address = urlsplit(target)
+        if address.password or (address.username and address.scheme in {"git+http", "git+https"}):
+            message = f"the image has the credentials for {address.hostname} that are in this line"
+            hint = "remove them and pass a netrc file: --secret id=netrc,src=FILE"
+            self._warn(place, message, hint)
 
     def _find_links(self, target: str, place: _Place) -> None:
         if "://" not in target or target.startswith("file:"):

@@ -38,10 +38,19 @@ def system_layer(
     return Layer(name=NAME, steps=(apt_step(names, env, stage=NAME, span=span),))
 
 
-def apt_step(names: tuple[str, ...], env: Env, *, stage: str, span: Span | None) -> Exec:
-    """The step that installs Debian packages."""
+def apt_step(
+    names: tuple[str, ...],
+    env: Env,
+    *,
+    stage: str,
+    span: Span | None,
+    unless: tuple[str, ...] = (),
+) -> Exec:
+    """The step that installs Debian packages; not where the programs ``unless`` are there."""
+    there = " && ".join(f"command -v {program} > /dev/null" for program in unless)
+    script = f"{there} && exit\n{_SCRIPT}" if there else _SCRIPT
     return Exec(
-        args=("/bin/sh", "-c", _SCRIPT, "apt", *names),
+        args=("/bin/sh", "-c", script, "apt", *names),
         title=f"[{stage}] apt-get install {' '.join(names)}",
         span=span,
         mounts=(
