@@ -149,6 +149,15 @@ build:
         ),
         ("build: {python_index: [{name: a}]}", "build.python_index[0].url is missing"),
         ("build: {python_index: [{url: 'https://c', name: A}]}", "is not a name of an index"),
+        (
+            "build: {python_index: [{url: 'https://a', name: x}, {url: 'https://b', name: x}]}",
+            "build.python_index: 'x' is set twice, first: line 1",
+        ),
+        (
+            "build: {python_index: [{url: 'https://a', default: true},"
+            " {url: 'https://b', default: true}]}",
+            "https://a (line 1) takes PyPI's place already (remove default: true from one of them)",
+        ),
         ("build: {lock: /pylock.toml}", "'/pylock.toml' is outside the project folder"),
         ("build: {cache: none}", "build.cache must be 'mount' or 'state', not 'none'"),
         ("build: {compression: xz}", "build.compression must be 'gzip' or 'zstd'"),

@@ -11,6 +11,7 @@ from cog_frontend.config.model import (
     Concurrency,
     Config,
     CopyEntry,
+    Index,
     Located,
     Variable,
     Weight,
@@ -39,6 +40,16 @@ def _variables(items: tuple[Variable, ...]) -> Iterator[Complaint]:
 
 def _platforms(items: tuple[Located, ...]) -> Iterator[Complaint]:
     yield from _twice([(item.text, item.span) for item in items])
+
+
+def _indexes(items: tuple[Index, ...]) -> Iterator[Complaint]:
+    """No two of a name, and one in the place of PyPI at most."""
+    yield from _twice([(item.name.text, item.name.span) for item in items if item.name])
+    defaults = [item for item in items if item.default]
+    for item in defaults[1:]:
+        first = defaults[0].url
+        message = f": {first.text} (line {first.span.start_line}) takes PyPI's place already"
+        yield Complaint(message, "remove default: true from one of them", item.span)
 
 
 def _targets(items: tuple[CopyEntry, ...]) -> Iterator[Complaint]:
@@ -88,7 +99,9 @@ BUILD = Section(
         "python_packages": Key(
             ListOf(texts.ANY), "Requirement lines.", instead='use "python_requirements" instead'
         ),
-        "python_index": Key(ListOf(INDEX), "Package indexes beside PyPI, or in its place."),
+        "python_index": Key(
+            ListOf(INDEX, _indexes), "Package indexes beside PyPI, or in its place."
+        ),
         "lock": Key(texts.PATH, "The lock file to install from."),
         "system_packages": Key(ListOf(texts.SYSTEM_PACKAGE), "Debian packages to install."),
         "copy": Key(ListOf(COPY, _targets), "Files of the project that the commands of run find."),
