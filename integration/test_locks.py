@@ -17,6 +17,7 @@ from integration.conftest import Workplace
 from integration.frontend_images import run_docker
 from integration.index import Index, gateway, sdist, serving, wheel
 from integration.layers import Pushed, commands_run, push
+from integration.model import image_config
 
 LIGHT = wheel("light", "1.0", {"light.py": b"NAME = 'light'\n"})
 NEWER = wheel("light", "2.0", {"light.py": b"NAME = 'newer'\n"})
@@ -283,6 +284,8 @@ def test_a_package_from_a_private_repository(one_place: Workplace) -> None:
         tag = one_place.image(project, *secret)
         script = "import ours, shutil; print(ours.NAME, shutil.which('git'))"
         assert printed(one_place, tag, script) == "first None"
+        freeze = image_config(one_place.engine, tag)["Labels"]["run.cog.pip_freeze"]
+        assert freeze == f"ours @ git+{url}/code/.git@{first}"
         image = push(one_place.engine, tag, "cogkit-test/repository")
         assert not [1 for each in everything_in(image) if PASSWORD.encode() in each]
         assert commit_of_lock() == first

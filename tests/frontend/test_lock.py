@@ -103,6 +103,8 @@ def test_a_repository_is_built_and_the_project_itself_is_not_installed() -> None
     (package,) = read(text).packages
     assert package.is_source
     assert 'commit-id = "c0"' in package.sources[0]
+    with pytest.raises(ProjectError, match="not as PEP 751 says: KeyError"):
+        read(text.replace("commit-id", "requested-revision"))
 
 
 @pytest.mark.parametrize(

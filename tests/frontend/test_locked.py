@@ -262,6 +262,10 @@ def test_a_lock_that_cannot_be_read_keeps_nothing_and_says_so() -> None:
     assert kept(bridge) == [("[lock]", ("--quiet",), {})]
     (warning,) = bridge.warnings
     assert warning.short.decode().endswith("(nothing of it is kept)")
+    half = OLD.replace(b"wheels = [{ url", b"wheels = [3, { url")
+    assert message(relocked({"pylock.toml": half})).endswith(
+        "(keep nothing of it: `cog lock --upgrade`)"
+    )
 
 
 def test_the_lock_that_the_config_names_is_the_one_that_is_written() -> None:

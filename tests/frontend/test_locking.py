@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import pytest
@@ -142,6 +143,8 @@ def test_git_is_there_for_packages_from_repositories_and_not_in_the_image(caps: 
     bridge = frontend(files, caps=caps, runner=run)
     assert "[packages source] uv pip install code" in titles(bridge)
     assert "usr/bin/git" not in bridge.tree().files
+    label = json.loads(bridge.result.metadata["containerimage.config"])["config"]["Labels"]
+    assert label["run.cog.pip_freeze"] == "code @ git+https://e.com/code@abc"
     # A lock of the project's own needs it for the packages alone.
     locked = {**files, "pylock.toml": CODE, "requirements.txt": b"code\n"}
     assert "[git] apt-get install git" in titles(frontend(locked, caps=caps, runner=run))

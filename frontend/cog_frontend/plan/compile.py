@@ -22,7 +22,7 @@ from cog_frontend.plan import (
     weights,
 )
 from cog_frontend.plan.base import base_decisions, choose_base, python_span
-from cog_frontend.plan.lock import Lock
+from cog_frontend.plan.lock import Lock, frozen
 from cog_frontend.plan.locked import LockFile
 from cog_frontend.plan.model import (
     Base,
@@ -281,8 +281,8 @@ def _freeze(lock: Lock | None) -> tuple[tuple[str, str], ...]:
     """What is installed, as ``pip freeze`` prints it."""
     if lock is None:
         return ()
-    lines = (f"{each.name}=={each.version}" for each in lock.packages if each.version)
-    return (("run.cog.pip_freeze", "\n".join(lines)),)
+    lines = map(frozen, lock.packages)
+    return (("run.cog.pip_freeze", "\n".join(line for line in lines if line)),)
 
 
 def _cuda(stack: Stack) -> dict[str, str]:

@@ -97,7 +97,7 @@ def preferences(data: bytes, target: Target, *, file: str) -> bytes:
     try:
         kept = [entry for entry in map(reader.preference, entries) if entry]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _malformed(file, error) from error
+        raise _malformed(file, error, "keep nothing of it: `cog lock --upgrade`") from error
     return "\n".join([HEADER, *kept]).encode()
 
 
@@ -130,6 +130,17 @@ def from_folder(package: Package, folder: str) -> Package:
     return replace(package, sources=tuple(map(toml_value, found)))
 
 
+def frozen(package: Package) -> str:
+    """Return a package as ``pip freeze`` prints it; empty where that needs its metadata."""
+    if package.kind != "vcs":
+        return f"{package.name}=={package.version}" if package.version else ""
+    (text,) = package.sources
+    source = tomllib.loads(f"source = {text}")["source"]
+    address = f"{source['type']}+{source['url']}@{source['commit-id']}"
+    folder = f"#subdirectory={source['subdirectory']}" if "subdirectory" in source else ""
+    return f"{package.name} @ {address}{folder}"
+
+
 def toml_value(value: object) -> str:
     """Return a value as TOML writes it inline."""
     if isinstance(value, Mapping):
@@ -152,8 +163,8 @@ def _document(data: bytes, file: str) -> Table:
     return document
 
 
-def _malformed(file: str, error: Exception) -> ProjectError:
-    return _error(file, f"the lock file is not as PEP 751 says: {error!r}", _AGAIN)
+def _malformed(file: str, error: Exception, hint: str = _AGAIN) -> ProjectError:
+    return _error(file, f"the lock file is not as PEP 751 says: {error!r}", hint)
 
 
 def _error(file: str, message: str, hint: str) -> ProjectError:
@@ -235,7 +246,7 @@ class _Reader:
             self._problem(f"no file of {name} has a hash that the requirements allow")
             return None
         if "vcs" in entry:
-            return "vcs", dict(sorted(entry["vcs"].items()))
+            return "vcs", _repository(entry["vcs"])
         if "directory" in entry:
             self._check_directory(name, entry["directory"])
             return None
@@ -272,6 +283,12 @@ class _Reader:
 
     def _problem(self, message: str) -> None:
         self.problems.append(Problem(file=self._file, message=message, hint=_AGAIN))
+
+
+def _repository(source: Table) -> Table:
+    """Where a repository is and which commit is meant; ``KeyError`` where that is not said."""
+    needed = {key: source[key] for key in ("type", "url", "commit-id")}
+    return dict(sorted({**source, **needed}.items()))
 
 
 def _size(file: Table) -> int:
