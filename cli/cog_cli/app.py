@@ -16,6 +16,7 @@ from cog_cli.errors import CliError
 from cog_cli.model import Clock
 from cog_cli.project import Project
 from cog_cli.screen import Screen
+from cog_frontend.options import ARG_SEPARATE
 from cog_frontend.version import FRONTEND
 
 FRONTEND_VARIABLE = "COGKIT_FRONTEND"
@@ -57,6 +58,7 @@ class BuildChoices:
     builder: str | None = None
     via_buildx: bool = False
     no_cache: bool = False
+    separate_weights: bool = False
     pull: bool = False
     progress: str | None = None
     target: str | None = None
@@ -126,6 +128,7 @@ def _request(app: App, project: Project, choices: BuildChoices) -> BuildRequest:
         build_args=(
             *_certificates(app),
             *typed.heeding(advice),
+            *(((ARG_SEPARATE, "true"),) if choices.separate_weights else ()),
             *typed.parse_arguments(choices.build_args, app.env),
         ),
         labels=typed.parse_named(choices.labels, "--label"),

@@ -32,6 +32,7 @@ class ImageFlags(BuildFlags):
 
     tag: tuple[str, ...]
     no_cache: bool
+    separate_weights: bool
     pull: bool
     target: str | None
     platform: tuple[str, ...]
@@ -153,6 +154,11 @@ image_options = _options(
         "-t", "--tag", multiple=True, metavar="NAME", help="Name of the image. May repeat."
     ),
     click.option("--no-cache", is_flag=True, help="Build everything anew."),
+    click.option(
+        "--separate-weights",
+        is_flag=True,
+        help="Weights in layers of their own, though none is over 64 MB.",
+    ),
     click.option("--pull", is_flag=True, help="Ask registries for images that are here already."),
     click.option("--platform", multiple=True, metavar="OS/ARCH", help="Build for it. May repeat."),
     click.option("--target", metavar="NAME", help="Build this part of the image."),

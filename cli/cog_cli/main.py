@@ -67,6 +67,7 @@ def build(app: App, **flags: Unpack[ImageFlags]) -> None:
         _build_choices(flags),
         tags=flags["tag"],
         no_cache=flags["no_cache"],
+        separate_weights=flags["separate_weights"],
         pull=flags["pull"],
         target=flags["target"],
         platforms=flags["platform"],

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cog_cli.builder.patterns import PatternError
+from cog_cli.builder.tree import GO_IRREGULAR, Filter, walk
 from cog_cli.errors import CliError
 from cog_cli.report import describe
 from cog_frontend import plan
 from cog_frontend.config import Config, is_inside, read_config
+from cog_frontend.context import IGNORE_FILE
 from cog_frontend.errors import ProjectError
+from cog_frontend.ignore import ignore_patterns
 from cog_frontend.project import read_project
 from cog_frontend.version import VERSION
 
@@ -40,8 +44,12 @@ class Project:
 
     @property
     def record(self) -> plan.Record:
-        """What its plan is made of, without the packages that only a build works out."""
-        planned = plan.make_plan(self.config, self.facts, version=VERSION)
+        """What its plan is made of, without the packages that only a build works out.
+
+        CliError where the folder cannot be listed.
+        """
+        facts = replace(self.facts, files=_listing(self.root, self.file))
+        planned = plan.make_plan(self.config, facts, version=VERSION)
         return plan.record(planned, config_file=self.file.name, version=VERSION)
 
     @property
@@ -97,6 +105,18 @@ def load(file: Path, *, relock: bool = False) -> Project:
         schema=facts.schema,
         syntax=_syntax(data),
     )
+
+
+def _listing(root: Path, file: Path) -> tuple[plan.Listed, ...]:
+    """The files that a build would list."""
+    ignore = _read_inside(root, f"{file.name}.dockerignore")
+    ignore = _read_inside(root, IGNORE_FILE) if ignore is None else ignore
+    try:
+        found = tuple(walk(root, Filter(exclude=ignore_patterns(ignore))))
+    except (OSError, PatternError) as error:
+        raise CliError(f"cannot list {root}: {error}") from error
+    files = (each for each in found if not each.mode & GO_IRREGULAR)
+    return tuple(plan.Listed(path=each.path, size=each.size) for each in files)
 
 
 def _syntax(data: bytes) -> str | None:

@@ -38,6 +38,7 @@ from cog_frontend.images import (
     start_images,
     start_others,
 )
+from cog_frontend.listing import start_listing
 from cog_frontend.locking import Locking
 from cog_frontend.option_values import OptionError
 from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
@@ -84,6 +85,7 @@ class Build:
         self._filename = opened.sources.filename
         self._config_data = b""
         self._user: Located | None = None
+        self._listed: tuple[plan.Listed, ...] = ()
 
     @property
     def sources(self) -> dict[str, bytes]:
@@ -114,7 +116,8 @@ class Build:
         certificates = read_certificates(
             self._options.build_arg(ARG_CERTIFICATES), self._files.read
         )
-        project = replace(project, certificates=certificates)
+        separate = self._options.separate_weights
+        project = replace(project, certificates=certificates, separate=separate)
         if target == TARGET_LOCK:
             project = replace(project, relock=self._relock(config))
         told = self._options.build_arg(ARG_COMPRESSION)
@@ -125,9 +128,13 @@ class Build:
         )
         self._warn_of_options()
         ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
+        listing = None
+        if target != TARGET_LOCK and separate is not False:
+            listing = start_listing(self._bridge, self._opened.sources, ignore)
         builds = [self._start(config, project, each, ignore) for each in images]
         if target == TARGET_LOCK:
             return self._lock(config, project, builds)
+        self._listed = listing.result() if listing else ()
         return self._result({each.images.platform: self._solve(each) for each in builds})
 
     def _relock(self, config: Config) -> plan.Relock:
@@ -269,7 +276,7 @@ class Build:
 
     def _described(self, started: _Started) -> plan.Project:
         """Return the project with its schema, run for it where its source does not tell."""
-        project = started.project.result()
+        project = replace(started.project.result(), files=self._listed)
         if not project.describe:
             return project
         state = convert_layer(started.planner(project), started.around, plan.DESCRIBED)

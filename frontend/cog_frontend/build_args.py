@@ -16,6 +16,7 @@ from cog_frontend.options import (
     ARG_EPOCH,
     ARG_KEEP_GIT_DIR,
     ARG_MULTI_PLATFORM,
+    ARG_SEPARATE,
     ARG_TOOLBOX,
     Options,
 )
@@ -32,6 +33,7 @@ _BY_FRONTEND = (
     ARG_HOSTNAME,
     ARG_KEEP_GIT_DIR,
     ARG_MULTI_PLATFORM,
+    ARG_SEPARATE,
     ARG_TOOLBOX,
     ARG_UPGRADE,
     "COGKIT_TRACE",

@@ -75,6 +75,20 @@ class Sources:
             metadata=llb.Metadata(name=_CONTEXT_ROW),
         )
 
+    def listing(self, exclude: Sequence[str]) -> llb.State | None:
+        """The names and sizes of the build context, sent without content; None: it is a tree."""
+        if self.project_tree is not None:
+            return None
+        name = self.options.context_name
+        return llb.local(
+            name,
+            session_id=self.options.session(name),
+            exclude=exclude,
+            shared_key_hint="cogkit listing",
+            metadata_only=True,
+            metadata=llb.Metadata(name="[internal] list the build context"),
+        )
+
     def files(self, follow: Sequence[str]) -> llb.State:
         """Single files of the build context, by path or pattern, whatever is ignored."""
         if self.project_tree is not None:

@@ -209,12 +209,14 @@ class _Converter:
             allow_empty_wildcard=is_pattern,
             include=step.include,
             exclude=step.exclude,
+            timestamp=_nanoseconds(step.time),
         )
 
     def _fetch(self, step: model.Fetch, metadata: Metadata) -> FileAction:
         name = posixpath.basename(step.dest)
         file = http(step.url, checksum=step.checksum, filename=name, mode=0o644, metadata=metadata)
-        return copy(file, f"/{name}", step.dest, create_dest_path=True)
+        time = _nanoseconds(step.time)
+        return copy(file, f"/{name}", step.dest, create_dest_path=True, timestamp=time)
 
     def _exec(self, step: model.Exec, state: State, made: str, *, again: bool) -> Exec:
         running = state.with_cwd(step.cwd)
@@ -285,6 +287,10 @@ class _Converter:
             ignore_cache=ignore_cache,
             locations=location(self.around.source, span),
         )
+
+
+def _nanoseconds(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 10**9
 
 
 def _is_apart(layer: model.Layer) -> bool:

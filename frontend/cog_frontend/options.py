@@ -47,6 +47,7 @@ ARG_KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 ARG_EPOCH = "SOURCE_DATE_EPOCH"
 ARG_CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 ARG_TOOLBOX = "COGKIT_TOOLBOX"
+ARG_SEPARATE = "COGKIT_SEPARATE_WEIGHTS"
 TARGET_LOCK = "lock"
 
 RESOLVE_MODES = ("default", "pull", "local")
@@ -119,6 +120,12 @@ class Options:
     def build_arg(self, name: str) -> str:
         """The value of a build argument, or empty text."""
         return dict(self.build_args).get(name, "")
+
+    @property
+    def separate_weights(self) -> bool | None:
+        """Whether weights have layers of their own; None: nothing was said; ``OptionError``."""
+        text = self.build_arg(ARG_SEPARATE)
+        return boolean(PREFIX_BUILD_ARG + ARG_SEPARATE, text) if text else None
 
     def session(self, folder: str) -> str:
         """The session that has one of the client's folders."""

@@ -62,7 +62,7 @@ ALL_OPTIONS = (
     "--ssh default --platform linux/amd64,linux/arm64 --push --cache-from r/c "
     "--cache-to type=inline --build-arg A=1 --label l=1 --annotation index:k=v --annotation k=v "
     "--build-context w=/w --sbom true --provenance mode=max --metadata-file m.json "
-    "-o type=local,dest=out"
+    "-o type=local,dest=out --separate-weights"
 )
 
 
@@ -84,7 +84,7 @@ def test_every_option_reaches_buildx(world: World) -> None:
         "--output type=local,dest=out",
         "--cache-from type=registry,ref=r/c",
         "--cache-to type=inline",
-        "--build-arg A=1",
+        "--build-arg COGKIT_SEPARATE_WEIGHTS=true --build-arg A=1",
         "--label l=1",
         "--annotation index:k=v --annotation manifest:k=v",
         "--build-context w=/w",
@@ -111,7 +111,8 @@ def test_every_option_reaches_the_builder_here(world: World) -> None:
     )
     assert got.cache_from == (Cache(type="registry", attributes=(("ref", "r/c"),)),)
     assert got.cache_to == (Cache(type="inline"),)
-    assert (got.build_args, got.labels, got.named) == ((("A", "1"),), (("l", "1"),), (("w", "/w"),))
+    assert got.build_args == (("COGKIT_SEPARATE_WEIGHTS", "true"), ("A", "1"))
+    assert (got.labels, got.named) == ((("l", "1"),), (("w", "/w"),))
     assert got.annotations == (("annotation-index.k", "v"), ("annotation.k", "v"))
     assert got.attestations == {"sbom": "", "provenance": "mode=max"}
     assert got.metadata_file == world.folder / "m.json"

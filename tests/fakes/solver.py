@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from posixpath import basename, dirname
 
 from buildkit_llb.pb import ops_pb2 as pb
+from cog_frontend.gateway.bridge import LISTING
+from cog_frontend.gateway.pb import stat_pb2
 from tests.fakes.tree import (
     DIR,
     Entry,
@@ -156,7 +158,20 @@ def local_files(tree: Tree, attrs: Mapping[str, str]) -> Tree:
     if include or follow:
         wanted = [*include, *follow]
         paths = [path for path in paths if any(matches(each, path) for each in wanted)]
-    return tree.keeping(path for path in paths if not excluded(exclude, path))
+    sent = tree.keeping(path for path in paths if not excluded(exclude, path))
+    if attrs.get("local.metadatatransfer") == "true":
+        return Tree.of({LISTING: _listing(sent)})
+    return sent
+
+
+def _listing(tree: Tree) -> bytes:
+    """What fsutil's receiver writes down of files whose content is not sent."""
+    stats = (
+        stat_pb2.Stat(path=path, mode=each.mode, size=len(each.data), linkname=each.linkname)
+        for path, each in sorted(tree.entries.items())
+    )
+    messages = [each.SerializeToString() for each in stats]
+    return b"".join(len(each).to_bytes(4, "little") + each for each in messages)
 
 
 def _link_chain(tree: Tree, path: str) -> list[str]:

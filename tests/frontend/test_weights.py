@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from buildkit_llb import dump
 from cog_frontend import plan
 from cog_frontend.config import read_config
 from cog_frontend.errors import ProjectError
 from cog_frontend.plan.model import Copy, Fetch, Layer
+from cog_frontend.plan.separate import LARGE, MOST_ALONE, Listed, alone, bundled
 from cog_frontend.project import read_project
+from tests.fakes.caps import MODERN, Abilities
 from tests.frontend.test_cases import frontend, graph
 
 DIGEST = "sha256:" + 64 * "1"
@@ -90,3 +95,100 @@ def test_a_hub_is_refused_by_name() -> None:
     (problem,) = caught.value.problems
     assert problem.span is not None
     assert problem.span.start_line == 3
+
+
+BIG = bytes(LARGE + 1)
+MIDDLE = bytes(11_000_000)
+NO_LISTING = replace(MODERN, llb=set(MODERN.llb or ()) - {"source.local.metadatatransfer"})
+PROJECT = {
+    "cog.yaml": b"run: predict.py:run\n",
+    "predict.py": b"def run() -> int:\n    return 1\n",
+    "models/big.bin": BIG,
+    "models/middle.bin": MIDDLE,
+    "models/config.json": b"{}",
+    "code/middle.bin": MIDDLE,
+    "code/use.py": b"",
+    "ignored/big.bin": BIG,
+    ".dockerignore": b"ignored\n",
+}
+
+
+def listed(*files: tuple[str, int]) -> tuple[Listed, ...]:
+    return tuple(Listed(path=path, size=size) for path, size in files)
+
+
+@pytest.mark.parametrize("caps", [MODERN, NO_LISTING], ids=["names alone", "all of it"])
+def test_large_files_are_layers_and_the_image_is_the_same(caps: Abilities) -> None:
+    bridge = frontend(PROJECT, caps=caps)
+    text = graph(bridge)
+    assert "name: [weights/src/models/big.bin] copy 64 MB" in text
+    assert "name: [weights/src/small files] copy 22 MB" in text
+    assert "ignored" not in text.partition("name: [weights/")[2]
+    found = {path for path in bridge.tree().entries if path.startswith("src/")}
+    files = {f"src/{path}" for path in PROJECT if not path.startswith("ignored")}
+    assert files <= found
+    assert bridge.tree()["src/models/big.bin"].data == BIG
+
+
+@pytest.mark.parametrize(
+    ("options", "times"),
+    [({}, 1), ({"target": "lock"}, 0), ({"build-arg:COGKIT_SEPARATE_WEIGHTS": "0"}, 0)],
+)
+def test_only_names_are_sent_for_the_listing_where_one_is_needed(
+    options: dict[str, str], times: int
+) -> None:
+    text = [dump(each.definition) for each in frontend(PROJECT, options).solves]
+    assert sum("local.metadatatransfer true" in each for each in text) == times
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", 0), ("true", 1), ("false", 0)])
+def test_smaller_weights_are_a_layer_on_demand(given: str, expected: int) -> None:
+    files = {path: data for path, data in PROJECT.items() if data is not BIG}
+    options = {"build-arg:COGKIT_SEPARATE_WEIGHTS": given} if given else {}
+    assert graph(frontend(files, options)).count("name: [weights/") == expected
+
+
+def test_an_answer_that_is_none_is_refused() -> None:
+    bridge = frontend(PROJECT, {"build-arg:COGKIT_SEPARATE_WEIGHTS": "perhaps"})
+    assert "COGKIT_SEPARATE_WEIGHTS=perhaps must be true or false" in bridge.error.message
+
+
+def test_a_folder_of_the_config_is_parted_too() -> None:
+    config = "weights:\n  - {name: base, target: /w, source: models}\nrun: predict.py:run\n"
+    bridge = frontend({**PROJECT, "cog.yaml": config.encode()})
+    text = graph(bridge)
+    assert "name: [weights/base/big.bin] copy 64 MB" in text
+    assert "name: [weights/base] copy models" in text
+    assert {"w/big.bin", "w/middle.bin", "w/config.json"} <= set(bridge.tree().entries)
+    assert "src/models/big.bin" not in bridge.tree().entries
+
+
+def test_names_that_are_patterns_stay_with_the_code() -> None:
+    assert alone(listed(("a*.bin", LARGE + 1), (" b.bin", LARGE + 1), ("c", LARGE))) == ()
+
+
+def test_a_part_chooses_its_paths_and_the_folders_on_the_way() -> None:
+    (part,) = alone(listed(("a/b/c.bin", LARGE + 1), ("a/b/d.py", 1)))
+    assert (part.include, part.exclude) == (*(("a",), ("a/*", "!a/b", "a/b/*", "!a/b/c.bin")),)
+
+
+def test_more_large_files_than_an_image_has_layers_share_them() -> None:
+    files = listed(*((f"{number:03}.bin", LARGE + 1) for number in range(200)))
+    parts = alone(files)
+    assert len(parts) <= MOST_ALONE
+    assert sorted(path for part in parts for path in part.paths) == [each.path for each in files]
+    before = {part.name: part.paths for part in parts}
+    after = {part.name: part.paths for part in alone(files[1:])}
+    assert sum(before[name] != after.get(name) for name in before) == 1
+
+
+def test_what_lies_beside_weights_goes_with_them_unless_there_is_code() -> None:
+    part = bundled(
+        listed(
+            *(("m/a.bin", LARGE + 1), ("m/b/tokens.txt", 5), ("c/a.bin", 10_000_000)),
+            *(("c/d/e.py", 1), ("c/note.txt", 1), ("notes.ipynb", 20_000_000)),
+        )
+    )
+    assert part is not None
+    assert (part.paths, part.but, part.size) == (("m", "c/a.bin"), ("m/a.bin",), 10_000_005)
+    assert bundled(listed(("m/a.bin", LARGE + 1))) is None

@@ -28,6 +28,8 @@ from cog_frontend.rpc import RpcError
 if TYPE_CHECKING:
     from buildkit_llb import Definition, Platform, Range, SourceInfo
 
+# Where a daemon keeps what a transfer of metadata has listed (fsutil, receive.go).
+LISTING = "/.fsutil-metadata"
 SERVICE = "/moby.buildkit.v1.frontend.LLBBridge/"
 
 T = TypeVar("T")
@@ -196,12 +198,23 @@ class Bridge:
         """Return the first ``length`` bytes of a file, or all of a shorter one."""
         return self._start_chunk(ref, path, (0, length)).result()
 
-    def read_dir(self, ref: Ref, path: str, pattern: str = "") -> tuple[Stat, ...]:
-        """Return the entries of a directory (not of those below) that match ``pattern``."""
+    def start_read_dir(self, ref: Ref, path: str, pattern: str = "") -> Pending[tuple[Stat, ...]]:
+        """Ask for the entries of a directory (not of those below) that match ``pattern``."""
         from cog_frontend.gateway import messages
 
         request = messages.read_dir_request(ref, path, pattern)
-        return self._start("ReadDir", request, messages.dir_entries).result()
+        return self._start("ReadDir", request, messages.dir_entries)
+
+    def read_dir(self, ref: Ref, path: str, pattern: str = "") -> tuple[Stat, ...]:
+        """Return the entries of a directory, as ``start_read_dir`` says."""
+        return self.start_read_dir(ref, path, pattern).result()
+
+    def start_listing(self, ref: Ref) -> Pending[tuple[Stat, ...]]:
+        """Ask for all entries of a source of metadata only; each ``path`` is the whole path."""
+        from cog_frontend.gateway import messages
+
+        content = self.start_read_file(ref, LISTING)
+        return Pending(lambda: messages.listed_files(content.result()))
 
     def stat_file(self, ref: Ref, path: str) -> Stat:
         """Return the entry at ``path``; of a symbolic link, the entry that it leads to."""

@@ -157,6 +157,20 @@ def dir_entries(reply: bytes) -> tuple[Stat, ...]:
     return tuple(map(_stat, gateway_pb2.ReadDirResponse.FromString(reply).entries))
 
 
+def listed_files(data: bytes) -> tuple[Stat, ...]:
+    """Return the entries that a transfer of metadata wrote down: each its size and a Stat.
+
+    ``path`` is the whole path. Form: fsutil's receive.go, ``.fsutil-metadata``.
+    """
+    found: list[Stat] = []
+    at = 0
+    while at < len(data):
+        start = at + 4
+        at = start + int.from_bytes(data[at:start], "little")
+        found.append(_stat(stat_pb2.Stat.FromString(data[start:at])))
+    return tuple(found)
+
+
 def stat_file_request(ref: Ref, path: str) -> bytes:
     """Return StatFileRequest."""
     return gateway_pb2.StatFileRequest(Ref=ref.id, Path=path).SerializeToString()

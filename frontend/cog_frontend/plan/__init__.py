@@ -13,6 +13,7 @@ from cog_frontend.plan.packages import LOCK
 from cog_frontend.plan.record import LABEL, DecisionRecord, Record, read_record, record, record_json
 from cog_frontend.plan.relock import ARG_UPGRADE, EVERYTHING, Relock, lock_path, read_relock
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
+from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
 from cog_frontend.plan.wanted import listing
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "DecisionRecord",
     "Facts",
+    "Listed",
     "Lock",
     "LockFile",
     "Plan",

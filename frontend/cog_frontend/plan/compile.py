@@ -36,6 +36,7 @@ from cog_frontend.plan.model import (
 from cog_frontend.plan.record import LABEL, record, record_json
 from cog_frontend.plan.relock import Relock
 from cog_frontend.plan.requirements import Requirements
+from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Stack
 
 # Layers that no package has a part in.
@@ -53,6 +54,8 @@ class Project:
     worked out where the system packages are; ``relock``: it is to be written. ``warnings`` are for
     the user and stop nothing. ``certificates`` are PEM, of authorities to trust. ``describe`` are
     handlers whose inputs only the running code knows: mode, reference and lines of the config.
+    ``files`` are those of the build context, as far as they are known; ``separate``: whether
+    weights among them have layers of their own, None: where one is large.
     """
 
     config_file: tuple[str, bytes]
@@ -67,6 +70,8 @@ class Project:
     warnings: tuple[Problem, ...] = ()
     certificates: tuple[bytes, ...] = ()
     describe: tuple[tuple[str, str, Span], ...] = ()
+    files: tuple[Listed, ...] = ()
+    separate: bool | None = None
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
@@ -93,7 +98,8 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     # metadata stands after the source: its cog.yaml wins over another file of that name.
     layers = [*before, _runtime_layer(config), *installed, *copies, run]
     layers.append(user.home_layer(config.build.user))
-    layers += [*weights.weight_layers(config), _source_layer(config), _metadata_layer(project)]
+    apart = weights.find_weights(config, project.files, separate=project.separate)
+    layers += [*apart.layers, _source_layer(apart.patterns), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
     planned = Plan(
         base=base,
@@ -103,7 +109,7 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
         decisions=(
             *base_decisions(config),
             *stack.decisions,
-            *weights.weight_decisions(config),
+            *apart.decisions,
         ),
     )
     return _recorded(planned, project.config_file[0], version)
@@ -216,13 +222,13 @@ def _metadata_layer(project: Project) -> Layer:
     return Layer(name="schema", steps=(Write(files=tuple(files), title=title),))
 
 
-def _source_layer(config: Config) -> Layer:
+def _source_layer(elsewhere: tuple[str, ...]) -> Layer:
     copy = Copy(
         source="project",
         path="/",
         dest=layout.SOURCE,
         title=f"[source] copy the project to {layout.SOURCE}",
-        exclude=weights.project_patterns(config),
+        exclude=elsewhere,
     )
     return Layer(name="source", steps=(copy,))
 

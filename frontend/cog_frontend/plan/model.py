@@ -114,7 +114,8 @@ class Copy:
 
     ``source`` is ``toolbox``, ``project`` or one of the plan's images. A ``path`` with a star in it
     names files, which are copied into ``dest``. ``include`` and ``exclude`` are patterns of what to
-    take, as in a .dockerignore; no ``include``: all of it.
+    take, as in a .dockerignore; no ``include``: all of it. ``time`` is what the copies and the
+    folders above them get, in seconds since 1970; None: a file keeps its own.
     """
 
     source: str
@@ -124,17 +125,22 @@ class Copy:
     span: Span | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """Downloads a file to ``dest``; with its ``checksum`` (``sha256:...``) only where it is new."""
+    """Downloads a file to ``dest``; with its ``checksum`` (``sha256:...``) only where it is new.
+
+    ``time`` is as for a copy.
+    """
 
     url: str
     checksum: str
     dest: str
     title: str
     span: Span | None = None
+    time: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,49 +1,47 @@
-"""The layers of ``weights``: one for each place they come from, that no edit of code touches."""
+"""The layers of weights, that no edit of code touches: each place of ``weights``, large files."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from cog_frontend.config import Config, Located, Weight, WeightSource
 from cog_frontend.errors import Problem
+from cog_frontend.plan import layout
 from cog_frontend.plan.model import Copy, Decision, Fetch, Layer
+from cog_frontend.plan.separate import Listed, Part, alone, below, bundled
 
 STAGE = "weights"
+# One time for all weights, so that equal files are equal layers: the first that a zip can hold.
+TIME = 315532800
 _HUB = ("hf://", "huggingface://")
 _URL = ("http://", "https://")
+_APART = "that no edit of code touches"
 
 
-def weight_layers(config: Config) -> tuple[Layer, ...]:
-    """The layers of all weights, in the order of the config."""
-    return tuple(
-        Layer(name=name, steps=(_step(weight, source, name),))
-        for name, weight, source in _named(config)
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What is weights: their layers, why, and the ``patterns`` of what is in no other layer."""
+
+    layers: tuple[Layer, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    patterns: tuple[str, ...] = ()
 
 
-def project_patterns(config: Config) -> tuple[str, ...]:
-    """What of the project stands in layers of weights, as patterns to leave out elsewhere."""
-    patterns: list[str] = []
-    for _, _, source in _named(config):
-        if not source.uri.text.startswith(_URL + _HUB):
-            path = _path(source.uri)
-            taken = [f"{path}/{each.text}" for each in source.include] or [path]
-            patterns += [*taken, *(f"!{path}/{each.text}" for each in source.exclude)]
-    return tuple(patterns)
+def find_weights(config: Config, files: Sequence[Listed], *, separate: bool | None) -> Weights:
+    """Return the weights of a config and of a project with these files.
 
-
-def weight_decisions(config: Config) -> tuple[Decision, ...]:
-    """Where each place's files stand, and why in a layer of their own."""
-    return tuple(
-        Decision(
-            topic=name,
-            value=posixpath.join(weight.target.text, ""),
-            reason=f"{source.uri.text} is a layer that no edit of code touches",
-            span=source.uri.span,
-        )
-        for name, weight, source in _named(config)
+    ``separate``: whether files that no config names have layers of their own; None: where one of
+    them is large.
+    """
+    places = [_place(*each, files) for each in _named(config)]
+    found = [*places, _unnamed(config, files, separate=separate)]
+    return Weights(
+        layers=tuple(layer for each in found for layer in each.layers),
+        decisions=tuple(decision for each in found for decision in each.decisions),
+        patterns=tuple(pattern for each in found for pattern in each.patterns),
     )
 
 
@@ -68,27 +66,115 @@ def _named(config: Config) -> Iterator[tuple[str, Weight, WeightSource]]:
             yield f"{STAGE}/{name}{more}", weight, source
 
 
-def _step(weight: Weight, source: WeightSource, name: str) -> Copy | Fetch:
-    uri, target = source.uri, weight.target.text.rstrip("/")
-    if uri.text.startswith(_URL):
-        file = unquote(posixpath.basename(urlsplit(uri.text).path))
-        return Fetch(
-            url=uri.text,
-            checksum=source.checksum.text if source.checksum else "",
-            dest=f"{target}/{file}",
-            title=f"[{name}] download {file}",
-            span=uri.span,
-        )
-    path = _path(uri)
-    return Copy(
+def _place(name: str, weight: Weight, source: WeightSource, files: Sequence[Listed]) -> Weights:
+    """The weights that one place of the config names."""
+    decision = Decision(
+        topic=name,
+        value=posixpath.join(weight.target.text, ""),
+        reason=f"{source.uri.text} is a layer {_APART}",
+        span=source.uri.span,
+    )
+    target = weight.target.text.rstrip("/")
+    if source.uri.text.startswith(_URL):
+        layer = Layer(name=name, steps=(_download(source, target, name),))
+        return Weights(layers=(layer,), decisions=(decision,))
+    return Weights(
+        layers=_folder(source, target, name, files),
+        decisions=(decision,),
+        patterns=_patterns(source),
+    )
+
+
+def _download(source: WeightSource, target: str, name: str) -> Fetch:
+    file = unquote(posixpath.basename(urlsplit(source.uri.text).path))
+    return Fetch(
+        url=source.uri.text,
+        checksum=source.checksum.text if source.checksum else "",
+        dest=f"{target}/{file}",
+        title=f"[{name}] download {file}",
+        span=source.uri.span,
+        time=TIME,
+    )
+
+
+def _folder(
+    source: WeightSource, target: str, name: str, files: Sequence[Listed]
+) -> tuple[Layer, ...]:
+    """A folder of the project: its large files, and a layer of what is left of it."""
+    path = _path(source.uri)
+    rest = Copy(
         source="project",
         path=f"/{path}",
         dest=f"{target}/",
         title=f"[{name}] copy {path}",
-        span=uri.span,
+        span=source.uri.span,
         include=tuple(each.text for each in source.include),
         exclude=tuple(each.text for each in source.exclude),
+        time=TIME,
     )
+    inside = below(files, path)
+    # Which files the patterns choose is the daemon's to say.
+    parts = () if source.include or source.exclude else alone(inside)
+    layers = [_layer(f"{name}/{part.name}", part, rest) for part in parts]
+    taken = tuple(path for part in parts for path in part.paths)
+    if not parts or len(taken) < len(inside):
+        step = replace(rest, exclude=(*rest.exclude, *taken))
+        layers.append(Layer(name=name, steps=(step,)))
+    return tuple(layers)
+
+
+def _unnamed(config: Config, files: Sequence[Listed], *, separate: bool | None) -> Weights:
+    """Files of the project that are weights although no config says so."""
+    named = [_path(each.uri) for _, _, each in _named(config) if not _is_remote(each)]
+    left = [each for each in files if not any(_is_in(each.path, folder) for folder in named)]
+    parts = [] if separate is False else [*alone(left)]
+    if (parts or separate) and (rest := bundled(left)):
+        parts.append(rest)
+    copy = Copy(source="project", path="/", dest=f"{layout.SOURCE}/", title="", time=TIME)
+    return Weights(
+        layers=tuple(_layer(_unnamed_topic(part), part, copy) for part in parts),
+        decisions=tuple(
+            Decision(
+                topic=_unnamed_topic(part),
+                value=f"{layout.SOURCE}/",
+                reason=f"{part.size // 10**6} MB are a layer {_APART}",
+            )
+            for part in parts
+        ),
+        # What is left out of a folder is in another part.
+        patterns=tuple(path for part in parts for path in part.paths),
+    )
+
+
+def _unnamed_topic(part: Part) -> str:
+    # No name of weights has a slash or a blank in it.
+    return f"{STAGE}{layout.SOURCE}/{part.name}"
+
+
+def _layer(name: str, part: Part, copy: Copy) -> Layer:
+    """A layer of one part of what ``copy`` copies."""
+    step = replace(
+        copy,
+        title=f"[{name}] copy {part.size // 10**6} MB",
+        include=part.include,
+        exclude=part.exclude,
+    )
+    return Layer(name=name, steps=(step,))
+
+
+def _patterns(source: WeightSource) -> tuple[str, ...]:
+    """What of the project is in a folder of weights, as patterns to leave out elsewhere."""
+    path = _path(source.uri)
+    taken = [f"{path}/{each.text}" for each in source.include] or [path]
+    return (*taken, *(f"!{path}/{each.text}" for each in source.exclude))
+
+
+def _is_remote(source: WeightSource) -> bool:
+    return source.uri.text.startswith(_URL + _HUB)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return folder in ("", ".") or path.startswith(f"{folder}/")
 
 
 def _path(uri: Located) -> str:
