@@ -37,7 +37,8 @@ def _step(step: model.Step, toolbox: str) -> Iterator[str]:
         case model.Copy():
             yield f"COPY {step.path} {step.dest}"
         case model.Fetch():
-            yield f"ADD --checksum={step.checksum} {step.url} {step.dest}"
+            for each in step.files:
+                yield f"ADD --checksum={each.checksum} {each.url} {each.path}"
         case model.Write():
             for file in step.files:
                 yield from _file(file)

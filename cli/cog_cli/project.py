@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cog_cli.builder.patterns import PatternError
 from cog_cli.builder.tree import GO_IRREGULAR, Filter, walk
 from cog_cli.errors import CliError
 from cog_cli.report import describe
@@ -15,6 +14,7 @@ from cog_frontend.config import Config, is_inside, read_config
 from cog_frontend.context import IGNORE_FILE
 from cog_frontend.errors import ProjectError
 from cog_frontend.ignore import ignore_patterns
+from cog_frontend.patterns import PatternError
 from cog_frontend.project import read_project
 from cog_frontend.version import VERSION
 

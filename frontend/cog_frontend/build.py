@@ -41,7 +41,7 @@ from cog_frontend.images import (
 from cog_frontend.listing import start_listing
 from cog_frontend.locking import Locking
 from cog_frontend.option_values import OptionError
-from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
+from cog_frontend.options import ARG_CACHE_NAMESPACE, ARG_HUB, TARGET_LOCK, Options
 from cog_frontend.project import describe_project, read_project
 from cog_frontend.version import VERSION
 
@@ -86,6 +86,7 @@ class Build:
         self._config_data = b""
         self._user: Located | None = None
         self._listed: tuple[plan.Listed, ...] = ()
+        self._hubs: plan.Hubs = ()
 
     @property
     def sources(self) -> dict[str, bytes]:
@@ -131,10 +132,12 @@ class Build:
         listing = None
         if target != TARGET_LOCK and separate is not False:
             listing = start_listing(self._bridge, self._opened.sources, ignore)
+        hubs = None if target == TARGET_LOCK else self._start_hubs(config)
         builds = [self._start(config, project, each, ignore) for each in images]
         if target == TARGET_LOCK:
             return self._lock(config, project, builds)
         self._listed = listing.result() if listing else ()
+        self._hubs = hubs.result() if hubs else ()
         return self._result({each.images.platform: self._solve(each) for each in builds})
 
     def _relock(self, config: Config) -> plan.Relock:
@@ -191,6 +194,14 @@ class Build:
                 self._files.start(reference.text.partition(":")[0])
         if config.build.python_requirements:
             self._files.start(config.build.python_requirements.text)
+
+    def _start_hubs(self, config: Config) -> Pending[plan.Hubs] | None:
+        if not plan.hub_sources(config):
+            return None
+        from cog_frontend.hub import start_hubs  # noqa: PLC0415 - few builds have weights there
+
+        source = llb.SourceInfo(filename=self._filename, data=self._config_data, language="YAML")
+        return start_hubs(self._bridge, config, self._options.build_arg(ARG_HUB), source)
 
     def _start_images(self, config: Config) -> tuple[Images, ...]:
         base = plan.choose_base(config)
@@ -276,7 +287,7 @@ class Build:
 
     def _described(self, started: _Started) -> plan.Project:
         """Return the project with its schema, run for it where its source does not tell."""
-        project = replace(started.project.result(), files=self._listed)
+        project = replace(started.project.result(), files=self._listed, hubs=self._hubs)
         if not project.describe:
             return project
         state = convert_layer(started.planner(project), started.around, plan.DESCRIBED)

@@ -189,7 +189,7 @@ class _Converter:
         if isinstance(step, model.Copy):
             return state.file(self._copy(step), metadata=metadata)
         if isinstance(step, model.Fetch):
-            return state.file(self._fetch(step, metadata), metadata=metadata)
+            return state.file(*_fetch(step, metadata), metadata=metadata)
         ran = self._exec(step, state, layer.made, again=again)
         if layer.made:
             return ran.output(layer.made)
@@ -211,12 +211,6 @@ class _Converter:
             exclude=step.exclude,
             timestamp=_nanoseconds(step.time),
         )
-
-    def _fetch(self, step: model.Fetch, metadata: Metadata) -> FileAction:
-        name = posixpath.basename(step.dest)
-        file = http(step.url, checksum=step.checksum, filename=name, mode=0o644, metadata=metadata)
-        time = _nanoseconds(step.time)
-        return copy(file, f"/{name}", step.dest, create_dest_path=True, timestamp=time)
 
     def _exec(self, step: model.Exec, state: State, made: str, *, again: bool) -> Exec:
         running = state.with_cwd(step.cwd)
@@ -287,6 +281,23 @@ class _Converter:
             ignore_cache=ignore_cache,
             locations=location(self.around.source, span),
         )
+
+
+def _fetch(step: model.Fetch, metadata: Metadata) -> list[FileAction]:
+    """Actions that put the files in their places."""
+    time, actions, folders = _nanoseconds(step.time), [], set()
+    for each in step.files:
+        name, folder = posixpath.basename(each.path), posixpath.dirname(each.path)
+        row = replace(metadata, name=f"{metadata.name} {name}") if len(step.files) > 1 else metadata
+        file = http(each.url, checksum=each.checksum, filename=name, mode=0o644, metadata=row)
+        actions.append(copy(file, f"/{name}", each.path, create_dest_path=True, timestamp=time))
+        folders.add(folder)
+    if time is not None:
+        # What is put into a folder changes its time: they get theirs once all is there.
+        made = [mkdir(folder, parents=True) for folder in sorted(folders)]
+        tree = scratch().file(*made, metadata=replace(metadata, name=f"{metadata.name}: folders"))
+        actions.append(copy(tree, "/", "/", contents_only=True, timestamp=time))
+    return actions
 
 
 def _nanoseconds(seconds: int | None) -> int | None:

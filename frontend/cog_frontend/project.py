@@ -53,7 +53,6 @@ def read_project(
     stack = reader.stack(requirements)
     wanted = stack.applied(requirements)
     lock_file = reader.attempt(lambda: reader.lock_file(wanted), None)
-    reader.problems += plan.weight_problems(config, config_file[0])
     reader.sdk()
     if reader.problems:
         raise ProjectError(reader.problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from buildkit_llb import dump
 from cog_frontend import plan
 from cog_frontend.config import read_config
-from cog_frontend.errors import ProjectError
 from cog_frontend.plan.model import Copy, Fetch, Layer
 from cog_frontend.plan.separate import LARGE, MOST_ALONE, Listed, alone, bundled
 from cog_frontend.project import read_project
+from tests.fakes.bridge import FakeBridge
 from tests.fakes.caps import MODERN, Abilities
 from tests.frontend.test_cases import frontend, graph
 
@@ -45,8 +46,9 @@ def test_every_place_is_a_layer_of_its_own() -> None:
     ]
     (download,) = found["weights/base"].steps
     assert isinstance(download, Fetch)
-    assert (download.url, download.checksum) == (URL, DIGEST)
-    assert download.dest == "/weights/base/my model.safetensors"
+    (file,) = download.files
+    assert (file.url, file.checksum) == (URL, DIGEST)
+    assert file.path == "/weights/base/my model.safetensors"
     assert download.span is not None
     assert download.span.start_line == 4
     (copy,) = found["weights/2-2"].steps
@@ -86,15 +88,6 @@ def test_each_is_explained_at_its_line() -> None:
         ("weights/2-1", "cog.yaml:7"),
         ("weights/2-2", "cog.yaml:8"),
     ]
-
-
-def test_a_hub_is_refused_by_name() -> None:
-    text = f"weights:\n  - target: /w\n    source: hf://owner/name@{40 * 'a'}\n"
-    with pytest.raises(ProjectError, match="a hub is not supported yet") as caught:
-        layers(text)
-    (problem,) = caught.value.problems
-    assert problem.span is not None
-    assert problem.span.start_line == 3
 
 
 BIG = bytes(LARGE + 1)
@@ -192,3 +185,71 @@ def test_what_lies_beside_weights_goes_with_them_unless_there_is_code() -> None:
     assert part is not None
     assert (part.paths, part.but, part.size) == (("m", "c/a.bin"), ("m/a.bin",), 10_000_005)
     assert bundled(listed(("m/a.bin", LARGE + 1))) is None
+
+
+COMMIT = 40 * "a"
+HUB = "https://hub.example.com/mirror"
+LISTING = f"{HUB}/api/models/owner/name/revision/{COMMIT}?blobs=true"
+SIBLINGS = [
+    {"rfilename": "config.json", "size": 2, "blobId": "0"},
+    {"rfilename": "big one.bin", "size": LARGE + 1, "lfs": {"sha256": 64 * "2"}},
+    {"rfilename": "sub/small.bin", "size": 3, "lfs": {"sha256": 64 * "3"}},
+    {"rfilename": "README.md", "size": 9},
+]
+HUB_CONFIG = f"""\
+weights:
+  - name: hub
+    target: /w
+    source: {{uri: "hf://owner/name@{COMMIT}", exclude: ["*.md"]}}
+run: predict.py:run
+"""
+
+
+def from_hub(answer: object, config: str = HUB_CONFIG, endpoint: str = f"{HUB}/") -> FakeBridge:
+    data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    at = f"{HUB}/owner/name/resolve/{COMMIT}"
+    return frontend(
+        {**PROJECT, "cog.yaml": config.encode()},
+        {"build-arg:HF_ENDPOINT": endpoint},
+        remotes={
+            LISTING: {"model.json": data},
+            f"{at}/config.json": {"config.json": b"{}"},
+            f"{at}/big%20one.bin": {"big one.bin": b"big"},
+            f"{at}/sub/small.bin": {"small.bin": b"sml"},
+        },
+    )
+
+
+def test_a_repository_of_a_hub_is_fetched_by_commit_and_checksum() -> None:
+    bridge = from_hub({"sha": COMMIT, "siblings": SIBLINGS})
+    tree, text = bridge.tree(), graph(bridge)
+    assert {path: tree[path].data for path in tree.entries if path.startswith("w/")} == {
+        **{"w/config.json": b"{}", "w/big one.bin": b"big"},
+        **{"w/sub": b"", "w/sub/small.bin": b"sml"},
+    }
+    assert f"http.checksum sha256:{64 * '2'}" in text
+    assert "name: [weights/hub/big one.bin] download\n" in text
+    assert bridge.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"<html>", f"{HUB} does not answer as a hub does"),
+        ([], "does not answer as a hub does"),
+        ({"siblings": [{}]}, "does not answer as a hub does"),
+        ({"sha": "other", "siblings": []}, "the hub answers with commit other"),
+        ({"siblings": [{"rfilename": "../x"}]}, "a file out of the repository: '../x'"),
+        ({"siblings": SIBLINGS[3:]}, "there is no file of these patterns"),
+    ],
+)
+def test_an_answer_of_a_hub_that_is_no_use_fails_at_its_line(answer: object, message: str) -> None:
+    error = from_hub(answer).error.message
+    assert message in error
+    assert "cog.yaml:4" in error
+
+
+def test_the_hub_is_the_public_one_unless_another_is_named() -> None:
+    bridge = from_hub({}, endpoint="")
+    text = [dump(each.definition) for each in bridge.solves]
+    assert any("https://huggingface.co/api/models/owner/name/revision/" in each for each in text)

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
-from cog_cli.builder.patterns import PatternError
 from cog_cli.builder.pb.fsutil_pb2 import Packet
 from cog_cli.builder.tree import Entry, Filter, walk
+from cog_frontend.patterns import PatternError
 from cog_frontend.rpc import Code, RequestStarted, RpcError
 from cog_frontend.rpc.dispatch import RECEIVE, Dialogue, Handler
 

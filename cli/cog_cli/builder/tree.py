@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cog_cli.builder.patterns import Matcher, Verdict, has_wildcard, parse
+from cog_frontend.patterns import Matcher, Verdict, has_wildcard, parse
 
 # Go's os.FileMode bits (io/fs), which the protocol carries.
 _GO_TYPES = {

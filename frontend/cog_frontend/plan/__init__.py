@@ -8,7 +8,7 @@ from cog_frontend.plan.compiling import compiling_code
 from cog_frontend.plan.described import DESCRIBED, DESCRIBED_FILE
 from cog_frontend.plan.lock import Lock, read_lock
 from cog_frontend.plan.locked import LOCK_FILE, LockFile, find_lock, lock_document
-from cog_frontend.plan.model import Plan
+from cog_frontend.plan.model import Plan, Remote
 from cog_frontend.plan.packages import LOCK
 from cog_frontend.plan.record import LABEL, DecisionRecord, Record, read_record, record, record_json
 from cog_frontend.plan.relock import ARG_UPGRADE, EVERYTHING, Relock, lock_path, read_relock
@@ -17,7 +17,7 @@ from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
 from cog_frontend.plan.wanted import listing
-from cog_frontend.plan.weights import weight_problems
+from cog_frontend.plan.weights import Hubs, hub_sources
 from cog_frontend.plan.wheel import Target, target
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Change",
     "DecisionRecord",
     "Facts",
+    "Hubs",
     "Listed",
     "Lock",
     "LockFile",
@@ -39,6 +40,7 @@ __all__ = [
     "Project",
     "Record",
     "Relock",
+    "Remote",
     "Requirements",
     "Stack",
     "Target",
@@ -49,6 +51,7 @@ __all__ = [
     "effective_config",
     "find_lock",
     "from_packages",
+    "hub_sources",
     "listing",
     "lock_document",
     "lock_path",
@@ -61,5 +64,4 @@ __all__ = [
     "record",
     "record_json",
     "target",
-    "weight_problems",
 ]

@@ -55,7 +55,8 @@ class Project:
     the user and stop nothing. ``certificates`` are PEM, of authorities to trust. ``describe`` are
     handlers whose inputs only the running code knows: mode, reference and lines of the config.
     ``files`` are those of the build context, as far as they are known; ``separate``: whether
-    weights among them have layers of their own, None: where one is large.
+    weights among them have layers of their own, None: where one is large. ``hubs`` are the files
+    of the hubs' repositories.
     """
 
     config_file: tuple[str, bytes]
@@ -72,6 +73,7 @@ class Project:
     describe: tuple[tuple[str, str, Span], ...] = ()
     files: tuple[Listed, ...] = ()
     separate: bool | None = None
+    hubs: weights.Hubs = ()
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
@@ -98,7 +100,9 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     # metadata stands after the source: its cog.yaml wins over another file of that name.
     layers = [*before, _runtime_layer(config), *installed, *copies, run]
     layers.append(user.home_layer(config.build.user))
-    apart = weights.find_weights(config, project.files, separate=project.separate)
+    apart = weights.find_weights(
+        config, project.files, separate=project.separate, hubs=project.hubs
+    )
     layers += [*apart.layers, _source_layer(apart.patterns), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
     planned = Plan(

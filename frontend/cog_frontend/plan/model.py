@@ -129,15 +129,23 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetch:
-    """Downloads a file to ``dest``; with its ``checksum`` (``sha256:...``) only where it is new.
+class Remote:
+    """A file of the web: with its ``checksum`` (``sha256:...``) it is fetched only where it is new.
 
-    ``time`` is as for a copy.
+    ``path`` is where it goes, ``size`` is in bytes (0: not known).
     """
 
     url: str
     checksum: str
-    dest: str
+    path: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Downloads files to their paths; ``time`` is as for a copy."""
+
+    files: tuple[Remote, ...]
     title: str
     span: Span | None = None
     time: int | None = None

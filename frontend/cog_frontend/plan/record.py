@@ -174,7 +174,8 @@ def _inputs(step: Step) -> Iterator[tuple[str, str]]:
         chosen = (step.dest, step.include, step.exclude)
         yield f"{step.path} of the {step.source}", _digest(*chosen)
     elif isinstance(step, Fetch):
-        yield step.url, _digest(step.checksum, step.dest)
+        for file in step.files:
+            yield file.url, _digest(file.checksum, file.path)
     else:
         yield step.title, _digest([str(folder) for folder in step.folders])
         yield from map(_file, step.files)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from cog_frontend.config import Config, Located, Weight, WeightSource
-from cog_frontend.errors import Problem
 from cog_frontend.plan import layout
-from cog_frontend.plan.model import Copy, Decision, Fetch, Layer
+from cog_frontend.plan.model import Copy, Decision, Fetch, Layer, Remote
 from cog_frontend.plan.separate import Listed, Part, alone, below, bundled
 
 STAGE = "weights"
@@ -18,6 +17,8 @@ STAGE = "weights"
 TIME = 315532800
 _HUB = ("hf://", "huggingface://")
 _URL = ("http://", "https://")
+# The files of repositories, by the address in the config.
+Hubs = tuple[tuple[Located, tuple[Remote, ...]], ...]
 _APART = "that no edit of code touches"
 
 
@@ -30,13 +31,17 @@ class Weights:
     patterns: tuple[str, ...] = ()
 
 
-def find_weights(config: Config, files: Sequence[Listed], *, separate: bool | None) -> Weights:
+def find_weights(
+    config: Config, files: Sequence[Listed], *, separate: bool | None, hubs: Hubs = ()
+) -> Weights:
     """Return the weights of a config and of a project with these files.
+
+    A repository that is not in ``hubs`` has no layers yet.
 
     ``separate``: whether files that no config names have layers of their own; None: where one of
     them is large.
     """
-    places = [_place(*each, files) for each in _named(config)]
+    places = [_place(*each, files, dict(hubs)) for each in _named(config)]
     found = [*places, _unnamed(config, files, separate=separate)]
     return Weights(
         layers=tuple(layer for each in found for layer in each.layers),
@@ -45,16 +50,9 @@ def find_weights(config: Config, files: Sequence[Listed], *, separate: bool | No
     )
 
 
-def weight_problems(config: Config, filename: str) -> Iterator[Problem]:
-    """Say which places weights cannot come from yet."""
-    for _, _, source in _named(config):
-        if source.uri.text.startswith(_HUB):
-            yield Problem(
-                file=filename,
-                span=source.uri.span,
-                message=f"weights: {source.uri.text}: a hub is not supported yet by this cogkit",
-                hint="name each file: https://HOST/OWNER/NAME/resolve/COMMIT/FILE and its checksum",
-            )
+def hub_sources(config: Config) -> tuple[WeightSource, ...]:
+    """The places of weights that are repositories of a hub."""
+    return tuple(each for _, _, each in _named(config) if each.uri.text.startswith(_HUB))
 
 
 def _named(config: Config) -> Iterator[tuple[str, Weight, WeightSource]]:
@@ -66,7 +64,13 @@ def _named(config: Config) -> Iterator[tuple[str, Weight, WeightSource]]:
             yield f"{STAGE}/{name}{more}", weight, source
 
 
-def _place(name: str, weight: Weight, source: WeightSource, files: Sequence[Listed]) -> Weights:
+def _place(
+    name: str,
+    weight: Weight,
+    source: WeightSource,
+    files: Sequence[Listed],
+    hubs: dict[Located, tuple[Remote, ...]],
+) -> Weights:
     """The weights that one place of the config names."""
     decision = Decision(
         topic=name,
@@ -78,6 +82,9 @@ def _place(name: str, weight: Weight, source: WeightSource, files: Sequence[List
     if source.uri.text.startswith(_URL):
         layer = Layer(name=name, steps=(_download(source, target, name),))
         return Weights(layers=(layer,), decisions=(decision,))
+    if source.uri.text.startswith(_HUB):
+        layers = _repository(source, target, name, hubs.get(source.uri, ()))
+        return Weights(layers=layers, decisions=(decision,))
     return Weights(
         layers=_folder(source, target, name, files),
         decisions=(decision,),
@@ -87,13 +94,38 @@ def _place(name: str, weight: Weight, source: WeightSource, files: Sequence[List
 
 def _download(source: WeightSource, target: str, name: str) -> Fetch:
     file = unquote(posixpath.basename(urlsplit(source.uri.text).path))
+    checksum = source.checksum.text if source.checksum else ""
     return Fetch(
-        url=source.uri.text,
-        checksum=source.checksum.text if source.checksum else "",
-        dest=f"{target}/{file}",
+        files=(Remote(url=source.uri.text, checksum=checksum, path=f"{target}/{file}"),),
         title=f"[{name}] download {file}",
         span=source.uri.span,
         time=TIME,
+    )
+
+
+def _repository(
+    source: WeightSource, target: str, name: str, files: Sequence[Remote]
+) -> tuple[Layer, ...]:
+    """A repository of a hub: its large files, and a layer of all others."""
+    parts = alone([Listed(path=each.path, size=each.size) for each in files])
+    large = {path for part in parts for path in part.paths}
+    groups = [(f"{name}/{part.name}", part.paths) for part in parts]
+    if rest := tuple(each.path for each in files if each.path not in large):
+        groups.append((name, rest))
+    by_path = {each.path: replace(each, path=f"{target}/{each.path}") for each in files}
+    return tuple(
+        Layer(
+            name=layer,
+            steps=(
+                Fetch(
+                    files=tuple(by_path[path] for path in sorted(paths)),
+                    title=f"[{layer}] download",
+                    span=source.uri.span,
+                    time=TIME,
+                ),
+            ),
+        )
+        for layer, paths in groups
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cog_cli.builder.patterns import Matcher, PatternError, Verdict, parse
+from cog_frontend.patterns import Matcher, PatternError, Verdict, parse
 
 
 def verdict(patterns: list[str], path: str) -> bool:
