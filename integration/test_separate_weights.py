@@ -105,6 +105,31 @@ def test_smaller_weights_are_a_layer_where_that_is_asked_for(one_place: Workplac
     assert weights not in layers_with(apart, "src/predict.py")
 
 
+def test_a_named_context_is_where_weights_come_from(one_place: Workplace) -> None:
+    text = "weights:\n  - {name: base, target: /src/models, source: models}\nrun: predict.py:run\n"
+    code = {"cog.yaml": text, "predict.py": PREDICT}
+    project = one_place.project(code)
+    data = one_place.scratch("weights")
+    for name in ("models/base/model.bin", "models/base/config.json"):
+        path, content = data / name, FILES[name]
+        assert isinstance(content, bytes)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    option = f"--build-context=weights={data}"
+    tag, named = pushed(one_place, project, option)
+    # The same files of a project at the same places are the same layers.
+    with_files = {name: FILES[name] for name in FILES if name.endswith(("model.bin", ".json"))}
+    _, within = pushed(one_place, one_place.project({**with_files, **code}))
+    (large,) = layers_with(named, "src/models/base/model.bin")
+    assert layers_with(within, "src/models/base/model.bin") == [large]
+    assert within.bytes_beyond(named) < 100_000
+    with one_place.serve(tag) as model:
+        assert model.predict()["output"] == {
+            "models/base/config.json": len(SMALL),
+            "models/base/model.bin": len(LARGE),
+        }
+
+
 def test_they_can_be_left_where_they_are(one_place: Workplace) -> None:
     project = one_place.project(FILES)
     _, image = pushed(one_place, project, "--build-arg", "COGKIT_SEPARATE_WEIGHTS=false")

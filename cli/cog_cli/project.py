@@ -48,7 +48,7 @@ class Project:
 
         CliError where the folder cannot be listed.
         """
-        facts = replace(self.facts, files=_listing(self.root, self.file))
+        facts = replace(self.facts, known=plan.Known(project=_listing(self.root, self.file)))
         planned = plan.make_plan(self.config, facts, version=VERSION)
         return plan.record(planned, config_file=self.file.name, version=VERSION)
 

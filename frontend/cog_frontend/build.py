@@ -38,12 +38,12 @@ from cog_frontend.images import (
     start_images,
     start_others,
 )
-from cog_frontend.listing import start_listing
 from cog_frontend.locking import Locking
 from cog_frontend.option_values import OptionError
-from cog_frontend.options import ARG_CACHE_NAMESPACE, ARG_HUB, TARGET_LOCK, Options
+from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
 from cog_frontend.project import describe_project, read_project
 from cog_frontend.version import VERSION
+from cog_frontend.weighing import Weighing, start_weighing
 
 RESOURCES_CAP = "exec.meta.linux.resources"
 _NO_CONFIG = "create it with `cog init`, or name it with -f"
@@ -85,8 +85,7 @@ class Build:
         self._filename = opened.sources.filename
         self._config_data = b""
         self._user: Located | None = None
-        self._listed: tuple[plan.Listed, ...] = ()
-        self._hubs: plan.Hubs = ()
+        self._weighing: Weighing | None = None
 
     @property
     def sources(self) -> dict[str, bytes]:
@@ -117,8 +116,7 @@ class Build:
         certificates = read_certificates(
             self._options.build_arg(ARG_CERTIFICATES), self._files.read
         )
-        separate = self._options.separate_weights
-        project = replace(project, certificates=certificates, separate=separate)
+        project = replace(project, certificates=certificates)
         if target == TARGET_LOCK:
             project = replace(project, relock=self._relock(config))
         told = self._options.build_arg(ARG_COMPRESSION)
@@ -129,15 +127,13 @@ class Build:
         )
         self._warn_of_options()
         ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
-        listing = None
-        if target != TARGET_LOCK and separate is not False:
-            listing = start_listing(self._bridge, self._opened.sources, ignore)
-        hubs = None if target == TARGET_LOCK else self._start_hubs(config)
+        if target != TARGET_LOCK:
+            source = self._source_info()
+            sources = replace(self._opened.sources, options=self._options)
+            self._weighing = start_weighing(self._bridge, sources, config, source, ignore)
         builds = [self._start(config, project, each, ignore) for each in images]
         if target == TARGET_LOCK:
             return self._lock(config, project, builds)
-        self._listed = listing.result() if listing else ()
-        self._hubs = hubs.result() if hubs else ()
         return self._result({each.images.platform: self._solve(each) for each in builds})
 
     def _relock(self, config: Config) -> plan.Relock:
@@ -194,14 +190,6 @@ class Build:
                 self._files.start(reference.text.partition(":")[0])
         if config.build.python_requirements:
             self._files.start(config.build.python_requirements.text)
-
-    def _start_hubs(self, config: Config) -> Pending[plan.Hubs] | None:
-        if not plan.hub_sources(config):
-            return None
-        from cog_frontend.hub import start_hubs  # noqa: PLC0415 - few builds have weights there
-
-        source = llb.SourceInfo(filename=self._filename, data=self._config_data, language="YAML")
-        return start_hubs(self._bridge, config, self._options.build_arg(ARG_HUB), source)
 
     def _start_images(self, config: Config) -> tuple[Images, ...]:
         base = plan.choose_base(config)
@@ -287,7 +275,9 @@ class Build:
 
     def _described(self, started: _Started) -> plan.Project:
         """Return the project with its schema, run for it where its source does not tell."""
-        project = replace(started.project.result(), files=self._listed, hubs=self._hubs)
+        project = started.project.result()
+        if self._weighing:
+            project = replace(project, known=self._weighing.known())
         if not project.describe:
             return project
         state = convert_layer(started.planner(project), started.around, plan.DESCRIBED)
@@ -307,6 +297,9 @@ class Build:
             evaluate=run,
         )
 
+    def _source_info(self) -> llb.SourceInfo:
+        return llb.SourceInfo(filename=self._filename, data=self._config_data, language="YAML")
+
     def _surroundings(
         self,
         planned: plan.Plan,
@@ -315,7 +308,8 @@ class Build:
         ignore: tuple[str, ...],
     ) -> Surroundings:
         options, platform, sources = self._options, images.platform, self._opened.sources
-        source = llb.SourceInfo(filename=self._filename, data=self._config_data, language="YAML")
+        source = self._source_info()
+        weights = self._weighing.tree if self._weighing else None
         prefix = f"{platform} " if options.multi_platform else ""
         base_metadata = llb.Metadata(
             name=f"[{prefix}base] FROM {base.ref}", locations=location(source, planned.base.span)
@@ -334,7 +328,8 @@ class Build:
             sandbox=options.sandbox,
             cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
             base_key=base.pinned,
-            images={
+            images=({plan.WEIGHTS: weights} if weights else {})
+            | {
                 image.name: resolved_other(image, others[image.name], self._filename).state(
                     platform,
                     llb.Metadata(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from buildkit_llb import State
 from cog_frontend.context import Sources, marshalled
 from cog_frontend.gateway import Bridge, Pending, Ref, Stat
 from cog_frontend.plan import Listed
@@ -21,17 +22,31 @@ def start_listing(
     context is a tree, the listing is that of the context itself.
     """
     source = sources.listing(exclude) if CAP in bridge.ping().llb else None
-    solving = bridge.start_solve(marshalled(source or sources.project(exclude)))
+    if source is None:
+        return list_tree(bridge, sources.project(exclude))
+    solving = bridge.start_solve(marshalled(source))
 
     def listed() -> tuple[Listed, ...]:
         ref = solving.result()
-        if ref is None:
-            return ()
-        found = bridge.start_listing(ref).result() if source else tuple(_walk(bridge, ref))
-        files = (each for each in found if not each.is_dir and not each.is_symlink)
-        return tuple(Listed(path=each.path, size=each.size) for each in files)
+        return () if ref is None else _files(bridge.start_listing(ref).result())
 
     return Pending(listed)
+
+
+def list_tree(bridge: Bridge, tree: State) -> Pending[tuple[Listed, ...]]:
+    """Ask for the regular files of a tree, which is made for that."""
+    solving = bridge.start_solve(marshalled(tree))
+
+    def listed() -> tuple[Listed, ...]:
+        ref = solving.result()
+        return () if ref is None else _files(_walk(bridge, ref))
+
+    return Pending(listed)
+
+
+def _files(entries: Iterable[Stat]) -> tuple[Listed, ...]:
+    files = (each for each in entries if not each.is_dir and not each.is_symlink)
+    return tuple(Listed(path=each.path, size=each.size) for each in files)
 
 
 def _walk(bridge: Bridge, ref: Ref) -> Iterator[Stat]:

@@ -15,6 +15,7 @@ from cog_frontend.plan.separate import LARGE, MOST_ALONE, Listed, alone, bundled
 from cog_frontend.project import read_project
 from tests.fakes.bridge import FakeBridge
 from tests.fakes.caps import MODERN, Abilities
+from tests.fakes.tree import Entry
 from tests.frontend.test_cases import frontend, graph
 
 DIGEST = "sha256:" + 64 * "1"
@@ -253,3 +254,28 @@ def test_the_hub_is_the_public_one_unless_another_is_named() -> None:
     bridge = from_hub({}, endpoint="")
     text = [dump(each.definition) for each in bridge.solves]
     assert any("https://huggingface.co/api/models/owner/name/revision/" in each for each in text)
+
+
+NAMED = {
+    "context:weights": "local:data",
+    "build-arg:COGKIT_SEPARATE_WEIGHTS": "0",
+}
+DATA: dict[str, dict[str, bytes | Entry]] = {
+    "data": {"models/big.bin": BIG, "models/a.txt": b"of the context", "no/other.bin": b"1"}
+}
+
+
+def test_a_named_context_is_where_folders_of_weights_come_from() -> None:
+    config = "weights:\n  - {name: base, target: /w, source: models}\nrun: predict.py:run\n"
+    files = {**PROJECT, "cog.yaml": config.encode(), "models/a.txt": b"of the project"}
+    bridge = frontend(files, NAMED, more=DATA)
+    tree = bridge.tree()
+    assert {path for path in tree.entries if path.startswith("w/")} == {"w/big.bin", "w/a.txt"}
+    assert tree["w/a.txt"].data == b"of the context"
+    assert tree["src/models/a.txt"].data == b"of the project"
+    assert "name: [weights/base/big.bin] copy 64 MB" in graph(bridge)
+
+
+def test_a_named_context_that_nothing_comes_from_is_refused() -> None:
+    message = frontend(PROJECT, NAMED, more=DATA).error.message
+    assert "context:weights: cog.yaml names no folder of weights" in message

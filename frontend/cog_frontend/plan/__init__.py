@@ -17,7 +17,7 @@ from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.text import plan_json
 from cog_frontend.plan.wanted import listing
-from cog_frontend.plan.weights import Hubs, hub_sources
+from cog_frontend.plan.weights import WEIGHTS, Hubs, Known, folder_sources, hub_sources
 from cog_frontend.plan.wheel import Target, target
 
 __all__ = [
@@ -29,10 +29,12 @@ __all__ = [
     "LABEL",
     "LOCK",
     "LOCK_FILE",
+    "WEIGHTS",
     "Change",
     "DecisionRecord",
     "Facts",
     "Hubs",
+    "Known",
     "Listed",
     "Lock",
     "LockFile",
@@ -50,6 +52,7 @@ __all__ = [
     "compiling_code",
     "effective_config",
     "find_lock",
+    "folder_sources",
     "from_packages",
     "hub_sources",
     "listing",

@@ -36,7 +36,6 @@ from cog_frontend.plan.model import (
 from cog_frontend.plan.record import LABEL, record, record_json
 from cog_frontend.plan.relock import Relock
 from cog_frontend.plan.requirements import Requirements
-from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Stack
 
 # Layers that no package has a part in.
@@ -54,9 +53,7 @@ class Project:
     worked out where the system packages are; ``relock``: it is to be written. ``warnings`` are for
     the user and stop nothing. ``certificates`` are PEM, of authorities to trust. ``describe`` are
     handlers whose inputs only the running code knows: mode, reference and lines of the config.
-    ``files`` are those of the build context, as far as they are known; ``separate``: whether
-    weights among them have layers of their own, None: where one is large. ``hubs`` are the files
-    of the hubs' repositories.
+    ``known`` is what is known of files that may be weights.
     """
 
     config_file: tuple[str, bytes]
@@ -71,9 +68,7 @@ class Project:
     warnings: tuple[Problem, ...] = ()
     certificates: tuple[bytes, ...] = ()
     describe: tuple[tuple[str, str, Span], ...] = ()
-    files: tuple[Listed, ...] = ()
-    separate: bool | None = None
-    hubs: weights.Hubs = ()
+    known: weights.Known = field(default_factory=weights.Known)
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
@@ -100,9 +95,7 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     # metadata stands after the source: its cog.yaml wins over another file of that name.
     layers = [*before, _runtime_layer(config), *installed, *copies, run]
     layers.append(user.home_layer(config.build.user))
-    apart = weights.find_weights(
-        config, project.files, separate=project.separate, hubs=project.hubs
-    )
+    apart = weights.find_weights(config, project.known)
     layers += [*apart.layers, _source_layer(apart.patterns), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
     planned = Plan(

@@ -112,10 +112,10 @@ class Exec:
 class Copy:
     """Copies the content of ``path`` in a source to ``dest``.
 
-    ``source`` is ``toolbox``, ``project`` or one of the plan's images. A ``path`` with a star in it
-    names files, which are copied into ``dest``. ``include`` and ``exclude`` are patterns of what to
-    take, as in a .dockerignore; no ``include``: all of it. ``time`` is what the copies and the
-    folders above them get, in seconds since 1970; None: a file keeps its own.
+    ``source`` is ``toolbox``, ``project``, ``weights`` or one of the plan's images. A ``path`` with
+    a star in it names files, which are copied into ``dest``. ``include`` and ``exclude`` are
+    patterns of what to take, as in a .dockerignore; no ``include``: all of it. ``time`` is what the
+    copies and the folders above them get, in seconds since 1970; None: a file keeps its own.
     """
 
     source: str

@@ -13,6 +13,9 @@ from cog_frontend.plan.model import Copy, Decision, Fetch, Layer, Remote
 from cog_frontend.plan.separate import Listed, Part, alone, below, bundled
 
 STAGE = "weights"
+# The named context that folders of weights may come from.
+WEIGHTS = "weights"
+PROJECT = "project"
 # One time for all weights, so that equal files are equal layers: the first that a zip can hold.
 TIME = 315532800
 _HUB = ("hf://", "huggingface://")
@@ -31,18 +34,35 @@ class Weights:
     patterns: tuple[str, ...] = ()
 
 
-def find_weights(
-    config: Config, files: Sequence[Listed], *, separate: bool | None, hubs: Hubs = ()
-) -> Weights:
-    """Return the weights of a config and of a project with these files.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of files.
 
-    A repository that is not in ``hubs`` has no layers yet.
-
-    ``separate``: whether files that no config names have layers of their own; None: where one of
-    them is large.
+    ``project`` are those of the build context, ``named`` those of a tree that folders of weights
+    come from (None: the project is), ``hubs`` those of repositories. ``separate``: whether weights
+    of the project that no config names have layers of their own; None: where one is large.
     """
-    places = [_place(*each, files, dict(hubs)) for each in _named(config)]
-    found = [*places, _unnamed(config, files, separate=separate)]
+
+    project: tuple[Listed, ...] = ()
+    named: tuple[Listed, ...] | None = None
+    hubs: Hubs = ()
+    separate: bool | None = None
+
+    @property
+    def origin(self) -> str:
+        """The source that folders of weights are copied from."""
+        return PROJECT if self.named is None else WEIGHTS
+
+    @property
+    def within(self) -> tuple[Listed, ...]:
+        """The files of that source."""
+        return self.project if self.named is None else self.named
+
+
+def find_weights(config: Config, known: Known) -> Weights:
+    """Return the weights of a config and of files; of a repository that is not known, none yet."""
+    places = [_place(*each, known) for each in _named(config)]
+    found = [*places, _unnamed(config, known)]
     return Weights(
         layers=tuple(layer for each in found for layer in each.layers),
         decisions=tuple(decision for each in found for decision in each.decisions),
@@ -55,6 +75,11 @@ def hub_sources(config: Config) -> tuple[WeightSource, ...]:
     return tuple(each for _, _, each in _named(config) if each.uri.text.startswith(_HUB))
 
 
+def folder_sources(config: Config) -> tuple[WeightSource, ...]:
+    """The places of weights that are folders."""
+    return tuple(each for _, _, each in _named(config) if not _is_remote(each))
+
+
 def _named(config: Config) -> Iterator[tuple[str, Weight, WeightSource]]:
     """Every place with the name of its layer."""
     for number, weight in enumerate(config.weights, 1):
@@ -64,13 +89,7 @@ def _named(config: Config) -> Iterator[tuple[str, Weight, WeightSource]]:
             yield f"{STAGE}/{name}{more}", weight, source
 
 
-def _place(
-    name: str,
-    weight: Weight,
-    source: WeightSource,
-    files: Sequence[Listed],
-    hubs: dict[Located, tuple[Remote, ...]],
-) -> Weights:
+def _place(name: str, weight: Weight, source: WeightSource, known: Known) -> Weights:
     """The weights that one place of the config names."""
     decision = Decision(
         topic=name,
@@ -83,12 +102,12 @@ def _place(
         layer = Layer(name=name, steps=(_download(source, target, name),))
         return Weights(layers=(layer,), decisions=(decision,))
     if source.uri.text.startswith(_HUB):
-        layers = _repository(source, target, name, hubs.get(source.uri, ()))
+        layers = _repository(source, target, name, dict(known.hubs).get(source.uri, ()))
         return Weights(layers=layers, decisions=(decision,))
     return Weights(
-        layers=_folder(source, target, name, files),
+        layers=_folder(source, target, name, known),
         decisions=(decision,),
-        patterns=_patterns(source),
+        patterns=_patterns(source) if known.origin == PROJECT else (),
     )
 
 
@@ -129,13 +148,11 @@ def _repository(
     )
 
 
-def _folder(
-    source: WeightSource, target: str, name: str, files: Sequence[Listed]
-) -> tuple[Layer, ...]:
-    """A folder of the project: its large files, and a layer of what is left of it."""
+def _folder(source: WeightSource, target: str, name: str, known: Known) -> tuple[Layer, ...]:
+    """A folder of weights: its large files, and a layer of what is left of it."""
     path = _path(source.uri)
     rest = Copy(
-        source="project",
+        source=known.origin,
         path=f"/{path}",
         dest=f"{target}/",
         title=f"[{name}] copy {path}",
@@ -144,7 +161,7 @@ def _folder(
         exclude=tuple(each.text for each in source.exclude),
         time=TIME,
     )
-    inside = below(files, path)
+    inside = below(known.within, path)
     # Which files the patterns choose is the daemon's to say.
     parts = () if source.include or source.exclude else alone(inside)
     layers = [_layer(f"{name}/{part.name}", part, rest) for part in parts]
@@ -155,14 +172,17 @@ def _folder(
     return tuple(layers)
 
 
-def _unnamed(config: Config, files: Sequence[Listed], *, separate: bool | None) -> Weights:
+def _unnamed(config: Config, known: Known) -> Weights:
     """Files of the project that are weights although no config says so."""
-    named = [_path(each.uri) for _, _, each in _named(config) if not _is_remote(each)]
-    left = [each for each in files if not any(_is_in(each.path, folder) for folder in named)]
-    parts = [] if separate is False else [*alone(left)]
-    if (parts or separate) and (rest := bundled(left)):
+    sources = folder_sources(config) if known.origin == PROJECT else ()
+    named = [_path(each.uri) for each in sources]
+    left = [
+        each for each in known.project if not any(_is_in(each.path, folder) for folder in named)
+    ]
+    parts = [] if known.separate is False else [*alone(left)]
+    if (parts or known.separate) and (rest := bundled(left)):
         parts.append(rest)
-    copy = Copy(source="project", path="/", dest=f"{layout.SOURCE}/", title="", time=TIME)
+    copy = Copy(source=PROJECT, path="/", dest=f"{layout.SOURCE}/", title="", time=TIME)
     return Weights(
         layers=tuple(_layer(_unnamed_topic(part), part, copy) for part in parts),
         decisions=tuple(
