@@ -135,3 +135,14 @@ def test_they_can_be_left_where_they_are(one_place: Workplace) -> None:
     _, image = pushed(one_place, project, "--build-arg", "COGKIT_SEPARATE_WEIGHTS=false")
     source = layers_with(image, "src/predict.py")
     assert layers_with(image, "src/models/base/model.bin") == source
+
+
+def test_an_engine_that_cannot_list_makes_the_same_layers(old_place: Workplace) -> None:
+    _, result = old_place.build(old_place.project(FILES))
+    assert result.code == 0, result.output
+    assert not LISTED.findall(result.output)
+    image = push(old_place.engine, old_place.last_tag, old_place.last_tag)
+    (large,) = layers_with(image, "src/models/base/model.bin")
+    (small,) = layers_with(image, "src/models/base/config.json")
+    assert large != small
+    assert not {large, small} & {*layers_with(image, "src/predict.py")}
