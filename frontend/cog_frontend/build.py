@@ -5,7 +5,6 @@ Everything goes through a ``Bridge``; the same code runs in a container and in a
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +14,7 @@ from cog_frontend import accounts, context, plan
 from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
 from cog_frontend.compression import ARG_COMPRESSION, unheeded
 from cog_frontend.config import Config, Located, examine_config
-from cog_frontend.convert import Surroundings, convert, convert_layer, lines, location
+from cog_frontend.convert import Surroundings, convert, convert_layer, location
 from cog_frontend.errors import FrontendError, Problem, ProjectError
 from cog_frontend.gateway import (
     Bridge,
@@ -38,11 +37,12 @@ from cog_frontend.images import (
     start_images,
     start_others,
 )
-from cog_frontend.locking import Locking
+from cog_frontend.locking import Locking, lock_tree
 from cog_frontend.option_values import OptionError
 from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
 from cog_frontend.project import describe_project, read_project
 from cog_frontend.version import VERSION
+from cog_frontend.warning import show_idle_arguments, show_problems
 from cog_frontend.weighing import Weighing, start_weighing
 
 RESOURCES_CAP = "exec.meta.linux.resources"
@@ -119,13 +119,7 @@ class Build:
         project = replace(project, certificates=certificates)
         if target == TARGET_LOCK:
             project = replace(project, relock=self._relock(config))
-        told = self._options.build_arg(ARG_COMPRESSION)
-        advice = unheeded(config.build.compression, told, self._filename)
-        relocking = project.relock.warnings if project.relock else ()
-        self._warn(
-            (*warnings, *relocking, *project.warnings, *(advice if target != TARGET_LOCK else ()))
-        )
-        self._warn_of_options()
+        self._warn(config, (*warnings, *project.warnings), relock=project.relock)
         ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
         if target != TARGET_LOCK:
             source = self._source_info()
@@ -135,6 +129,18 @@ class Build:
         if target == TARGET_LOCK:
             return self._lock(config, project, builds)
         return self._result({each.images.platform: self._solve(each) for each in builds})
+
+    def _warn(
+        self, config: Config, found: tuple[Problem, ...], *, relock: plan.Relock | None
+    ) -> None:
+        told = self._options.build_arg(ARG_COMPRESSION)
+        advice = unheeded(config.build.compression, told, self._filename)
+        digest = self._opened.definition.head
+        assert digest is not None  # it has been solved
+        show_problems(
+            self._bridge, digest, (*found, *(relock.warnings if relock else advice)), self.sources
+        )
+        show_idle_arguments(self._bridge, digest, self._options)
 
     def _relock(self, config: Config) -> plan.Relock:
         """What the new lock file starts from; an upgrade is resolved anew."""
@@ -147,23 +153,11 @@ class Build:
 
     def _lock(self, config: Config, project: plan.Project, builds: list[_Started]) -> Result:
         """The lock file of all platforms, and nothing else."""
-        if project.requirements is None or project.relock is None:
-            problem = Problem(
-                file=self._filename,
-                message="there is nothing to lock: no requirements are named",
-                hint="add build.python_requirements",
-            )
-            raise ProjectError([problem])
-        locks = {each.target: each.project.result().lock for each in builds}
-        known = {target: lock for target, lock in locks.items() if lock}
-        path = project.relock.path
-        folder = posixpath.dirname(path)
-        data = plan.lock_document(known, project.requirements, config, folder=folder)
-        above = [llb.mkdir(f"/{folder}", parents=True)] if folder else []
-        state = llb.scratch().file(
-            *above,
-            llb.mkfile(f"/{path}", data),
-            metadata=llb.Metadata(name=f"[lock] write {path}"),
+        state = lock_tree(
+            config,
+            project,
+            {each.target: each.project.result().lock for each in builds},
+            self._filename,
         )
         return Result(ref=self._start_solve(state, builds[0].images.platform).result())
 
@@ -197,29 +191,6 @@ class Build:
             start_images(self._bridge, self._options, base, platform)
             for platform in self._platforms(self._bridge.ping())
         )
-
-    def _warn(self, warnings: tuple[Problem, ...]) -> None:
-        """Show warnings with their lines, beside the step that loads the config."""
-        digest = self._opened.definition.head
-        assert digest is not None  # it has been solved
-        for warning in warnings:
-            data = self.sources.get(warning.file)
-            self._bridge.warn(
-                digest,
-                str(warning),
-                info=None if data is None else llb.SourceInfo(filename=warning.file, data=data),
-                ranges=() if data is None or warning.span is None else (lines(warning.span),),
-            )
-
-    def _warn_of_options(self) -> None:
-        if not self._options.build_args:
-            return
-        from cog_frontend.build_args import without_effect  # noqa: PLC0415 - few builds have some
-
-        digest = self._opened.definition.head
-        assert digest is not None  # it has been solved
-        for text in without_effect(self._options):
-            self._bridge.warn(digest, text)
 
     def _platforms(self, capabilities: Capabilities) -> tuple[llb.Platform, ...]:
         if self._options.platforms:

@@ -6,13 +6,15 @@ While a daemon resolves, it also runs the steps that do not wait for the answer.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from buildkit_llb import State
+import buildkit_llb as llb
 from cog_frontend import plan
+from cog_frontend.config import Config
 from cog_frontend.convert import Surroundings, convert_ahead, convert_layer
+from cog_frontend.errors import Problem, ProjectError
 from cog_frontend.gateway import Bridge, Pending, Ref
 from cog_frontend.plan import layout
 
@@ -22,7 +24,7 @@ Planner = Callable[[plan.Project], plan.Plan]
 class Solve(Protocol):
     """Starts to solve a state; with ``run`` its steps run whether or not anyone waits."""
 
-    def __call__(self, state: State, *, run: bool) -> Pending[Ref | None]:
+    def __call__(self, state: llb.State, *, run: bool) -> Pending[Ref | None]:
         """Return the tree, on its way."""
         ...
 
@@ -83,3 +85,32 @@ class Locking:
         ref = solving.result()
         assert ref is not None  # the layer has a step
         return self.bridge.start_read_file_optional(ref, layout.LOCK)
+
+
+def lock_tree(
+    config: Config,
+    project: plan.Project,
+    locks: Mapping[plan.Target, plan.Lock | None],
+    filename: str,
+) -> llb.State:
+    """The tree of the target ``lock``: the lock file of all platforms, and nothing else.
+
+    Raises ``ProjectError`` where no requirements are named.
+    """
+    if project.requirements is None or project.relock is None:
+        problem = Problem(
+            file=filename,
+            message="there is nothing to lock: no requirements are named",
+            hint="add build.python_requirements",
+        )
+        raise ProjectError([problem])
+    known = {target: lock for target, lock in locks.items() if lock}
+    path = project.relock.path
+    folder = posixpath.dirname(path)
+    data = plan.lock_document(known, project.requirements, config, folder=folder)
+    above = [llb.mkdir(f"/{folder}", parents=True)] if folder else []
+    return llb.scratch().file(
+        *above,
+        llb.mkfile(f"/{path}", data),
+        metadata=llb.Metadata(name=f"[lock] write {path}"),
+    )
