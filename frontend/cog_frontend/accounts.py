@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cog_frontend.config import Located
-from cog_frontend.errors import Problem
+from cog_frontend.errors import Problem, ProjectError
+from cog_frontend.gateway import Bridge, Ref
 
 PASSWD = "etc/passwd"  # noqa: S105 - the name of a file
 GROUP = "etc/group"
@@ -32,3 +33,16 @@ def unknown_name(user: Located, file: str, content: bytes | None, filename: str)
         hint=f"add `{make}` to build.run, or write a number",
         span=user.span,
     )
+
+
+def check(bridge: Bridge, ref: Ref | None, user: Located | None, filename: str) -> None:
+    """Refuse a user that the finished image does not know: its containers could not start.
+
+    Raises ``ProjectError`` at the line of the config ``filename``.
+    """
+    for file in named_files(user):
+        content = None if ref is None else bridge.read_file_optional(ref, file)
+        assert user is not None  # without one no file is named
+        problem = unknown_name(user, file, content, filename)
+        if problem:
+            raise ProjectError([problem])

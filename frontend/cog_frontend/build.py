@@ -11,11 +11,10 @@ from functools import partial
 
 import buildkit_llb as llb
 from cog_frontend import accounts, context, plan
-from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
 from cog_frontend.compression import ARG_COMPRESSION, unheeded
-from cog_frontend.config import Config, Located, examine_config
+from cog_frontend.config import Config, Located
 from cog_frontend.convert import Surroundings, convert, convert_layer, location
-from cog_frontend.errors import FrontendError, Problem, ProjectError
+from cog_frontend.errors import FrontendError, Problem
 from cog_frontend.gateway import (
     Bridge,
     CacheImport,
@@ -39,20 +38,22 @@ from cog_frontend.images import (
 )
 from cog_frontend.locking import Locking, lock_tree
 from cog_frontend.option_values import OptionError
-from cog_frontend.options import ARG_CACHE_NAMESPACE, TARGET_LOCK, Options
-from cog_frontend.project import describe_project, read_project
+from cog_frontend.options import ARG_CACHE_NAMESPACE, Options
+from cog_frontend.project import describe_project
+from cog_frontend.reading import Reading
+from cog_frontend.targets import file_tree, find_target
 from cog_frontend.version import VERSION
 from cog_frontend.warning import show_idle_arguments, show_problems
 from cog_frontend.weighing import Weighing, start_weighing
 
 RESOURCES_CAP = "exec.meta.linux.resources"
-_NO_CONFIG = "create it with `cog init`, or name it with -f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Started:
     """One platform's build, once its base is known; its project waits for the packages."""
 
+    config: Config
     images: Images
     base: Found
     around: Surroundings
@@ -81,16 +82,17 @@ class Build:
         self._bridge = bridge
         self._options = options
         self._opened = opened
-        self._files = opened.files
-        self._filename = opened.sources.filename
-        self._config_data = b""
+        self._reading = Reading(options, opened)
+        self._files = self._reading.files
+        self._filename = self._reading.filename
+        self._target = find_target(options.target)
         self._user: Located | None = None
         self._weighing: Weighing | None = None
 
     @property
     def sources(self) -> dict[str, bytes]:
         """The files read so far, by the names that problems use."""
-        return {**self._files.seen, self._filename: self._config_data}
+        return self._reading.sources
 
     def run(self) -> Result:
         """Solve the project and return what the exporter needs.
@@ -99,35 +101,32 @@ class Build:
         reports itself.
         """
         self._refuse_unsupported()
-        self._config_data = self._read_config()
-        config, problems, warnings = examine_config(self._config_data, self._filename)
+        config, problems, warnings = self._reading.examine()
         self._options = self._options.for_platforms(
             [platform.text for platform in config.build.platforms]
         )
         images = () if problems else self._start_images(config)
         if not problems:
-            self._start_reading(config)
+            self._reading.start(config)
         self._user = config.build.user
-        config_file = (self._filename, self._config_data)
-        target = self._options.target
-        project = read_project(
-            config, config_file, self._files.read, known=problems, relock=target == TARGET_LOCK
-        )
-        certificates = read_certificates(
-            self._options.build_arg(ARG_CERTIFICATES), self._files.read
-        )
-        project = replace(project, certificates=certificates)
-        if target == TARGET_LOCK:
+        target = self._target
+        project = self._reading.project(config, problems, relock=target.is_lock)
+        if target.is_lock:
             project = replace(project, relock=self._relock(config))
         self._warn(config, (*warnings, *project.warnings), relock=project.relock)
+        if not target.needs_packages(project):
+            planned = plan.make_plan(config, project, version=VERSION)
+            return self._file({each.platform: planned for each in images})
         ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
-        if target != TARGET_LOCK:
+        if target.has_project:
             source = self._source_info()
             sources = replace(self._opened.sources, options=self._options)
             self._weighing = start_weighing(self._bridge, sources, config, source, ignore)
         builds = [self._start(config, project, each, ignore) for each in images]
-        if target == TARGET_LOCK:
+        if target.is_lock:
             return self._lock(config, project, builds)
+        if target.file:
+            return self._file({each.images.platform: self._planned(each) for each in builds})
         return self._result({each.images.platform: self._solve(each) for each in builds})
 
     def _warn(
@@ -161,29 +160,14 @@ class Build:
         )
         return Result(ref=self._start_solve(state, builds[0].images.platform).result())
 
+    def _file(self, plans: dict[llb.Platform, plan.Plan]) -> Result:
+        """The only file of the target, for the first platform's exporter."""
+        state = file_tree(self._target, plans)
+        return Result(ref=self._start_solve(state, next(iter(plans))).result())
+
     def _refuse_unsupported(self) -> None:
-        options = self._options
-        if options.target and options.target != TARGET_LOCK:
-            text = f"there is no target {options.target!r}: {TARGET_LOCK} is the only one"
-            raise FrontendError(text)
-        if options.sandbox.resources and RESOURCES_CAP not in self._bridge.ping().llb:
+        if self._options.sandbox.resources and RESOURCES_CAP not in self._bridge.ping().llb:
             raise OptionError("the builder is too old for limits of memory and processors")
-
-    def _read_config(self) -> bytes:
-        name = self._filename
-        data = self._opened.config.result()
-        if data is None:
-            problem = Problem(file=name, message="there is no such file", hint=_NO_CONFIG)
-            raise ProjectError([problem])
-        return data
-
-    def _start_reading(self, config: Config) -> None:
-        """Ask for the files the config names, all at once."""
-        for reference in (config.predictor, config.train):
-            if reference:
-                self._files.start(reference.text.partition(":")[0])
-        if config.build.python_requirements:
-            self._files.start(config.build.python_requirements.text)
 
     def _start_images(self, config: Config) -> tuple[Images, ...]:
         base = plan.choose_base(config)
@@ -224,6 +208,7 @@ class Build:
             solve=solve,
         )
         return _Started(
+            config=config,
             images=images,
             base=base,
             around=around,
@@ -236,20 +221,28 @@ class Build:
     def _solve(self, started: _Started) -> _Solved:
         """Start the solve of one platform's image."""
         platform = started.images.platform
-        planned = started.planner(self._described(started))
+        planned = self._planned(started)
         ref = self._start_solve(convert(planned, started.around), platform)
+        if checked := self._target.checked:
+            tried = convert_layer(planned, started.around, checked)
+            self._start_solve(tried, platform, run=True).result()
         base = started.base
         named = {} if base.tree else base_labels(base.pinned)
         labels = named | dict(self._options.labels)
         image = image_config(started.base.config, planned.image, platform, labels)
         return _Solved(ref=ref, config=image, base_config=started.base.config)
 
+    def _planned(self, started: _Started) -> plan.Plan:
+        """The target's plan, everything known."""
+        project = self._described(started)
+        return self._target.change(started.planner(project), started.config, project)
+
     def _described(self, started: _Started) -> plan.Project:
         """Return the project with its schema, run for it where its source does not tell."""
         project = started.project.result()
         if self._weighing:
             project = replace(project, known=self._weighing.known())
-        if not project.describe:
+        if not project.describe or not self._target.has_project:
             return project
         state = convert_layer(started.planner(project), started.around, plan.DESCRIBED)
         ref = self._start_solve(state, started.images.platform).result()
@@ -269,7 +262,7 @@ class Build:
         )
 
     def _source_info(self) -> llb.SourceInfo:
-        return llb.SourceInfo(filename=self._filename, data=self._config_data, language="YAML")
+        return llb.SourceInfo(filename=self._filename, data=self._reading.data, language="YAML")
 
     def _surroundings(
         self,
@@ -319,18 +312,8 @@ class Build:
             for platform, one in solved.items()
         }
         for ref, _, _ in images.values():
-            self._check_user(ref)
+            accounts.check(self._bridge, ref, self._user, self._filename)
         if self._options.multi_platform:
             return multi_image(images, epoch=self._options.epoch)
         ((platform, (ref, config, base_config)),) = images.items()
         return single_image(ref, config, platform, base_config, epoch=self._options.epoch)
-
-    def _check_user(self, ref: Ref | None) -> None:
-        """Refuse a user that the finished image does not know: its containers could not start."""
-        user = self._user
-        for file in accounts.named_files(user):
-            content = None if ref is None else self._bridge.read_file_optional(ref, file)
-            assert user is not None  # without one no file is named
-            problem = accounts.unknown_name(user, file, content, self._filename)
-            if problem:
-                raise ProjectError([problem])

@@ -192,7 +192,7 @@ def test_a_named_context_replaces_an_image() -> None:
     ("options", "expected"),
     [
         ({"context": "C:/project"}, "option context=C:/project is no URL"),
-        ({"target": "locks"}, "there is no target 'locks': lock is the only one"),
+        ({"target": "locks"}, "there is no target 'locks' (did you mean 'lock'?)"),
         ({"force-network-mode": "mesh"}, "option force-network-mode=mesh must be none"),
         ({"platform": "linux"}, "option platform=linux: platform is not os/architecture"),
         ({"cache-imports": "{"}, "option cache-imports is not a list of caches"),

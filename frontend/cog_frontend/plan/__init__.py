@@ -15,6 +15,7 @@ from cog_frontend.plan.relock import ARG_UPGRADE, EVERYTHING, Relock, lock_path,
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
 from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Facts, Stack
+from cog_frontend.plan.tested import TESTED, tested_layer
 from cog_frontend.plan.text import plan_json
 from cog_frontend.plan.wanted import listing
 from cog_frontend.plan.weights import WEIGHTS, Hubs, Known, folder_sources, hub_sources
@@ -29,6 +30,7 @@ __all__ = [
     "LABEL",
     "LOCK",
     "LOCK_FILE",
+    "TESTED",
     "WEIGHTS",
     "Change",
     "DecisionRecord",
@@ -67,4 +69,5 @@ __all__ = [
     "record",
     "record_json",
     "target",
+    "tested_layer",
 ]

@@ -12,7 +12,7 @@ from cog_frontend.plan.model import Exec, Layer
 DESCRIBED = "described"
 DESCRIBED_FILE = "described.json"
 
-_SCRIPT = f"{layout.RUNTIME_PACKAGES}/cog/worker/__main__.py"
+WORKER = f"{layout.RUNTIME_PACKAGES}/cog/worker/__main__.py"
 
 
 def described_layer(
@@ -31,7 +31,7 @@ def described_layer(
     step = Exec(
         args=(
             layout.PYTHON,
-            _SCRIPT,
+            WORKER,
             "describe",
             f"{layout.BUILD_MADE}/{DESCRIBED_FILE}",
             *references,
