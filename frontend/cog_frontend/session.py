@@ -6,8 +6,9 @@ import hashlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from cog_frontend.context import open_project
+from cog_frontend.context import Opened, open_project
 from cog_frontend.errors import FrontendError, ProjectError
 from cog_frontend.gateway import (
     Bridge,
@@ -20,6 +21,10 @@ from cog_frontend.gateway import (
 )
 from cog_frontend.options import Options, options_from_environment
 from cog_frontend.rpc import RpcError
+
+if TYPE_CHECKING:
+    from cog_frontend.build import Build
+    from cog_frontend.subrequests import Question
 
 Finish = Callable[[Result], Result]
 
@@ -47,11 +52,9 @@ def _outcome(bridge: Bridge, read_options: Callable[[], Options]) -> Result | Fa
         if refused := _refused(options):
             return refused
         opened = open_project(bridge, options)
-        from cog_frontend.build import Build  # noqa: PLC0415 - while the client sends the files
-
-        build = Build(bridge, options, opened)
-        sources = lambda: build.sources  # noqa: E731 - read when an error needs it
-        return build.run()
+        task = _task(bridge, options, opened)
+        sources = lambda: task.sources  # noqa: E731 - read when an error needs it
+        return task.run()
     except ProjectError as error:
         return failure_from_problems(error.problems, sources())
     except FrontendError as error:
@@ -66,7 +69,22 @@ def _refused(options: Options) -> Failure | None:
     """The answer to a client that wants what this frontend has not."""
     for cap in options.unknown_caps:
         return unsupported_capability(cap)
-    return unsupported_subrequest(options.request) if options.request else None
+    if not options.request:
+        return None
+    from cog_frontend.subrequests import REQUESTS  # noqa: PLC0415 - few clients ask
+
+    return None if options.request in REQUESTS else unsupported_subrequest(options.request)
+
+
+def _task(bridge: Bridge, options: Options, opened: Opened) -> Build | Question:
+    """The build or the question; what it needs is imported while the client sends the files."""
+    if options.request:
+        from cog_frontend.subrequests import Question  # noqa: PLC0415
+
+        return Question(options, opened)
+    from cog_frontend.build import Build  # noqa: PLC0415
+
+    return Build(bridge, options, opened)
 
 
 def _internal_error(trace: str) -> Failure:

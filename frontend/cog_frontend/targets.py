@@ -85,6 +85,11 @@ class Target:
     checked: str = ""
 
     @property
+    def is_image(self) -> bool:
+        """Whether it is an image, and no file."""
+        return not self.is_lock and self.file is None
+
+    @property
     def is_lock(self) -> bool:
         """Whether it is the lock file, which is worked out anew."""
         return self.name == TARGET_LOCK

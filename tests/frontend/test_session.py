@@ -225,7 +225,7 @@ def test_options_that_cannot_be_honoured_are_named(options: dict[str, str], expe
 
 
 def test_a_subrequest_is_refused_as_the_protocol_says() -> None:
-    status = frontend(GOOD, {"requestid": "frontend.outline"}).error
+    status = frontend(GOOD, {"requestid": "frontend.convertllb"}).error
     assert status.code == 12
     assert any(each.type_url.endswith("errdefs.Subrequest+json") for each in status.details)
 
