@@ -59,3 +59,29 @@ def test_an_unknown_question_is_refused(one_place: Workplace) -> None:
     _, result = one_place.build(project, "--call", "convertllb")
     assert result.code != 0
     assert "frontend.convertllb" in result.output
+
+
+def test_a_check_fails_where_a_rule_finds_something(one_place: Workplace) -> None:
+    found = one_place.project({**FILES, "cog.yaml": CONFIG.replace("'six'", "'six', 'ruff'")})
+    _, result = one_place.build(found, "--check")
+    assert result.code != 0
+    assert "DevelopmentPackage" in result.output
+    assert "docs/lint.md#developmentpackage" in result.output
+    skip = "BUILDKIT_DOCKERFILE_CHECK=skip=all"
+    _, result = one_place.build(found, "--check", "--build-arg", skip)
+    assert result.code == 0, result.output
+
+
+def test_a_check_shows_what_a_build_would_refuse(one_place: Workplace) -> None:
+    broken = one_place.project({**FILES, "cog.yaml": f"{CONFIG}gpu: true\n"})
+    _, result = one_place.build(broken, "--check")
+    assert result.code != 0
+    assert "unknown key" in result.output
+
+
+def test_a_build_can_be_told_to_refuse(one_place: Workplace) -> None:
+    found = one_place.project({**FILES, "cog.yaml": CONFIG.replace("'six'", "'six', 'ruff'")})
+    told = "BUILDKIT_DOCKERFILE_CHECK=skip=NoIgnoreFile;error=true"
+    _, result = one_place.build(found, "--build-arg", told)
+    assert result.code != 0
+    assert "DevelopmentPackage: ruff is for development" in result.output

@@ -19,6 +19,7 @@ from typing import Unpack
 import click
 
 from cog_cli import commands, init
+from cog_cli import doctor as checking
 from cog_cli.app import App, BuildChoices, RunChoices
 from cog_cli.builder.native import NativeBuilder
 from cog_cli.buildx import BuildxBuilder
@@ -144,6 +145,19 @@ def explain(app: App, config: str, *, as_json: bool, why_rebuilt: str | None) ->
     Sizes and groups of packages are those of the project's image, where it has been built.
     """
     commands.explain(app, config, why_rebuilt=why_rebuilt, as_json=as_json)
+
+
+@cli.command(epilog=_EPILOG, short_help="Check the project against the rules of docs/lint.md.")
+@click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended without changing the image.")
+@click.option("--skip", multiple=True, metavar="RULE", help="Leave a rule out; repeatable.")
+@click.pass_obj
+def doctor(app: App, config: str, *, fix: bool, skip: tuple[str, ...]) -> None:
+    """Show what the rules find, at its lines; the status is 1 where something is left.
+
+    Nothing is built, and no Docker is needed.
+    """
+    checking.doctor(app, config, fix=fix, skip=skip)
 
 
 @cli.command("init", epilog=_EPILOG, short_help="Write the files of a new project.")

@@ -93,10 +93,10 @@ def load(file: Path, *, relock: bool = False) -> Project:
     try:
         config = read_config(data, file.name)
         facts = read_project(
-            config, (file.name, data), lambda path: _read_inside(root, path), relock=relock
+            config, (file.name, data), lambda path: read_inside(root, path), relock=relock
         )
     except ProjectError as error:
-        raise CliError(describe(error, lambda path: _read_text(root, path))) from error
+        raise CliError(describe(error, lambda path: read_text(root, path))) from error
     return Project(
         root=root,
         file=file,
@@ -107,12 +107,16 @@ def load(file: Path, *, relock: bool = False) -> Project:
     )
 
 
+def ignore_file(root: Path, file: Path) -> bytes | None:
+    """Return the ignore file that goes with a config: its own, else the project's."""
+    own = read_inside(root, f"{file.name}.dockerignore")
+    return read_inside(root, IGNORE_FILE) if own is None else own
+
+
 def _listing(root: Path, file: Path) -> tuple[plan.Listed, ...]:
     """The files that a build would list."""
-    ignore = _read_inside(root, f"{file.name}.dockerignore")
-    ignore = _read_inside(root, IGNORE_FILE) if ignore is None else ignore
     try:
-        found = tuple(walk(root, Filter(exclude=ignore_patterns(ignore))))
+        found = tuple(walk(root, Filter(exclude=ignore_patterns(ignore_file(root, file)))))
     except (OSError, PatternError) as error:
         raise CliError(f"cannot list {root}: {error}") from error
     files = (each for each in found if not each.mode & GO_IRREGULAR)
@@ -131,12 +135,13 @@ def _content(file: Path) -> bytes:
         raise CliError(f"cannot read {file}: {error.strerror}") from error
 
 
-def _read_text(root: Path, path: str) -> str | None:
-    content = _read_inside(root, path)
+def read_text(root: Path, path: str) -> str | None:
+    """Return a file of the project as text to show, None where there is none."""
+    content = read_inside(root, path)
     return None if content is None else content.decode(errors="replace")
 
 
-def _read_inside(root: Path, path: str) -> bytes | None:
+def read_inside(root: Path, path: str) -> bytes | None:
     """Return a file of the project; None for a missing one and for paths out of the project."""
     file = root / path
     return file.read_bytes() if is_inside(path) and file.is_file() else None

@@ -114,6 +114,10 @@ class Build:
         if target.is_lock:
             project = replace(project, relock=self._relock(config))
         self._warn(config, (*warnings, *project.warnings), relock=project.relock)
+        if self._reading.check:
+            from cog_frontend.lint_request import refuse  # noqa: PLC0415 - few builds ask
+
+            refuse(self._reading, config, project, warnings)
         if not target.needs_packages(project):
             planned = plan.make_plan(config, project, version=VERSION)
             return self._file({each.platform: planned for each in images})

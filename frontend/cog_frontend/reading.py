@@ -10,7 +10,7 @@ from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
 from cog_frontend.config import Config, Examined, examine_config
 from cog_frontend.context import Opened
 from cog_frontend.errors import Problem, ProjectError
-from cog_frontend.options import Options
+from cog_frontend.options import ARG_CHECK, Options
 from cog_frontend.project import read_project
 
 _NO_CONFIG = "create it with `cog init`, or name it with -f"
@@ -33,6 +33,16 @@ class Reading:
     def sources(self) -> dict[str, bytes]:
         """The files read so far, by the names that problems use."""
         return {**self.files.seen, self.filename: self.data}
+
+    @property
+    def check(self) -> str:
+        """What the client says of the rules that a project is checked against."""
+        return self._options.build_arg(ARG_CHECK)
+
+    @property
+    def has_ignore_file(self) -> bool:
+        """Whether anything is said of what stays out of the image."""
+        return self._opened.ignore() is not None
 
     def examine(self) -> Examined:
         """Read the config; raises ``ProjectError`` only where there is none."""

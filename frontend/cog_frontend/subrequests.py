@@ -5,7 +5,6 @@ Names and documents: BuildKit's frontend/subrequests. Loaded only when asked.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,17 +13,19 @@ from cog_frontend.config import Config
 from cog_frontend.context import Opened
 from cog_frontend.errors import ProjectError, Span
 from cog_frontend.gateway import Result, subrequest_reply
+from cog_frontend.lint import RULES
+from cog_frontend.lint_request import check
 from cog_frontend.options import Options
 from cog_frontend.plan.model import Cache, Exec, Layer, Secret, Ssh
 from cog_frontend.reading import Reading
+from cog_frontend.replies import Json, encoded, place, table
 from cog_frontend.targets import DEFAULT, TARGETS, Target, find_target
 from cog_frontend.version import VERSION
-
-Json = dict[str, object]
 
 DESCRIBE = "frontend.subrequests.describe"
 OUTLINE = "frontend.outline"
 TARGET_LIST = "frontend.targets"
+LINT = "frontend.lint"
 # Of each document; those of BuildKit's own frontend.
 _DOCUMENT_VERSION = "1.0.0"
 
@@ -68,13 +69,13 @@ def _describe(_reading: Reading, _target: Target) -> Result:
         for name, request in REQUESTS.items()
     ]
     rows = [(name, _DOCUMENT_VERSION, each.description) for name, each in REQUESTS.items()]
-    return subrequest_reply(entries, _table([("NAME", "VERSION", "DESCRIPTION"), *rows]))
+    return subrequest_reply(entries, table([("NAME", "VERSION", "DESCRIPTION"), *rows]))
 
 
 def _targets(reading: Reading, _target: Target) -> Result:
     base = plan.choose_base(_config(reading)).ref
     entries = [_listed(each, base) for each in TARGETS]
-    text = _table([("TARGET", "DESCRIPTION"), *((each.name, each.description) for each in TARGETS)])
+    text = table([("TARGET", "DESCRIPTION"), *((each.name, each.description) for each in TARGETS)])
     return subrequest_reply({"targets": entries, "sources": [encoded(reading.data)]}, text)
 
 
@@ -83,6 +84,10 @@ def _listed(target: Target, base: str) -> Json:
     if target is DEFAULT:
         entry["default"] = True
     return entry | ({"base": base} if target.is_image else {})
+
+
+def _lint(reading: Reading, _target: Target) -> Result:
+    return check(reading)
 
 
 def _config(reading: Reading) -> Config:
@@ -148,14 +153,14 @@ def _needs(layers: Sequence[Layer]) -> _Needs:
 
 
 def _outline_text(target: Target, needs: _Needs) -> str:
-    blocks = [_table([("TARGET:", target.name), ("DESCRIPTION:", target.description)])]
+    blocks = [table([("TARGET:", target.name), ("DESCRIPTION:", target.description)])]
     if needs.secrets:
         rows = [(key, "true" if required else "") for key, (required, _) in needs.secrets.items()]
-        blocks.append(_table([("SECRET", "REQUIRED"), *rows]))
+        blocks.append(table([("SECRET", "REQUIRED"), *rows]))
     if needs.agents:
-        blocks.append(_table([("SSH", "REQUIRED"), *((key, "true") for key in needs.agents)]))
+        blocks.append(table([("SSH", "REQUIRED"), *((key, "true") for key in needs.agents)]))
     if needs.caches:
-        blocks.append(_table([("CACHE",), *((key,) for key in needs.caches)]))
+        blocks.append(table([("CACHE",), *((key,) for key in needs.caches)]))
     return "\n".join(blocks)
 
 
@@ -163,30 +168,9 @@ def _located(span: Span | None) -> Json:
     return {"location": place(0, span)} if span else {}
 
 
-def place(source: int, span: Span | None) -> Json:
-    """Return lines of a source, by its number, as ``pb.Location``; None: no lines of it."""
-    if span is None:
-        return {"sourceIndex": source, "ranges": []}
-    ends = {"start": {"line": span.start_line}, "end": {"line": span.end_line}}
-    return {"sourceIndex": source, "ranges": [ends]}
-
-
-def encoded(data: bytes) -> str:
-    """Return bytes as Go's JSON has them."""
-    return b64encode(data).decode()
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "    ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines) + "\n"
-
-
 REQUESTS = {
     OUTLINE: _Request("List the secrets, SSH agents and caches of a build", _outline),
     TARGET_LIST: _Request("List what can be built", _targets),
+    LINT: _Request(f"Check the project against {len(RULES)} rules", _lint),
     DESCRIBE: _Request("List the questions that this frontend answers", _describe),
 }
