@@ -22,10 +22,12 @@ _BY_ID = {rule.id: rule for rule in RULES}
 
 def check(reading: Reading) -> Result:
     """Answer ``frontend.lint``; what a build would refuse is part of the answer."""
-    config, problems, warnings = reading.examine()
     try:
+        config, problems, warnings = reading.examine()
         project = reading.project(config, problems)
     except ProjectError as error:
+        if not reading.data:  # there is no config to show it in
+            raise
         return _reply(reading, (), error)
     found = _found(reading, config, project, warnings)
     return _reply(reading, found, None)

@@ -256,6 +256,12 @@ def test_a_project_that_cannot_be_built_is_part_of_the_answer() -> None:
     assert bridge.result.metadata["result.txt"].startswith(b"ERROR: cog.yaml:3:3")
 
 
+def test_what_is_no_yaml_is_part_of_the_answer() -> None:
+    answer = document(checked({**project({}), "cog.yaml": b"build: [\n"}))
+    assert answer["buildError"]["message"].startswith("cog.yaml:")
+    assert answer["sources"][0]["filename"] == "cog.yaml"
+
+
 def test_without_a_config_there_is_nothing_to_check() -> None:
     assert checked({"a.txt": b""}).error.message.startswith("cog.yaml: there is no such file")
 

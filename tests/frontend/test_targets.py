@@ -122,6 +122,14 @@ def test_without_pytest_only_the_import_is_tried() -> None:
     ]
 
 
+def test_tests_can_be_told_to_run_again() -> None:
+    options = {"target": "test", "no-cache": "test"}
+    bridge = frontend(PROJECT, options, runner=resolver(PYTEST))
+    metadata = [each for solve in bridge.solves for each in solve.definition.metadata.values()]
+    again = {dict(each.description)["llb.customname"] for each in metadata if each.ignore_cache}
+    assert again == {"[test] import predict.py:Predictor", "[test] run pytest"}
+
+
 def test_a_test_that_fails_gives_no_image() -> None:
     def run(run: Run) -> Mapping[str, bytes]:
         if run.name == "[test] run pytest":

@@ -7,7 +7,7 @@ from cog_frontend.plan import layout
 from cog_frontend.plan.described import WORKER
 from cog_frontend.plan.model import Exec, Layer, Plan
 
-TESTED = "tested"
+TESTED = "test"
 _PYTEST = "pytest"
 # As in a worker: `cog` is there, nothing of the server is, and the project is the current folder.
 _RUN_TESTS = (
