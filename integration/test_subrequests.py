@@ -38,6 +38,7 @@ def document(place: Workplace, question: str, *options: str) -> dict[str, Any]:
 def test_the_outline_tells_of_secrets_and_their_lines(one_place: Workplace) -> None:
     shown = asked(one_place, "outline")
     assert "token" in shown
+    assert "COGKIT_TOOLBOX" in shown
     secrets = {each["name"]: each for each in document(one_place, "outline")["secrets"]}
     assert secrets["token"]["required"]
     # One more than in CONFIG: the syntax line.

@@ -25,21 +25,22 @@ from cog_frontend.plan import ARG_UPGRADE
 from cog_frontend.sandbox import ARG_HOSTNAME, PROXIES
 
 _PROXIES = tuple(f"{name}_proxy" for name in PROXIES)
-_BY_FRONTEND = (
-    ARG_CACHE_NAMESPACE,
-    ARG_CERTIFICATES,
-    ARG_CHECK,
-    ARG_COMPRESSION,
-    ARG_EPOCH,
-    ARG_HOSTNAME,
-    ARG_KEEP_GIT_DIR,
-    ARG_MULTI_PLATFORM,
-    ARG_HUB,
-    ARG_SEPARATE,
-    ARG_TOOLBOX,
-    ARG_UPGRADE,
-    "COGKIT_TRACE",
-)
+# What each one does, in a phrase; the proxies have none of their own.
+BUILD_ARGS = {
+    ARG_CACHE_NAMESPACE: "a prefix for the ids of cache mounts",
+    ARG_CERTIFICATES: "certificates of authorities to trust",
+    ARG_CHECK: "which rules are left out, and whether a build fails by them",
+    ARG_COMPRESSION: "the compression that the client was told to use",
+    ARG_EPOCH: "the time of the image, in seconds since 1970",
+    ARG_HOSTNAME: "the host name that commands see",
+    ARG_KEEP_GIT_DIR: "whether .git of the project is kept",
+    ARG_MULTI_PLATFORM: "whether there is a result per platform although there is one",
+    ARG_HUB: "the hub that hf:// weights come from",
+    ARG_SEPARATE: "whether weights have layers of their own",
+    ARG_TOOLBOX: "the toolbox image to use",
+    ARG_UPGRADE: "packages whose versions may move in a new lock",
+}
+_TRACE = "COGKIT_TRACE"
 # The client or the daemon acts on these before or after the frontend.
 _BY_OTHERS = (
     "BUILDKIT_ATTEST_PROVENANCE",
@@ -50,7 +51,7 @@ _BY_OTHERS = (
 )
 # The built-in frontend hands stages and the context to the SBOM scanner; here it sees the image.
 _WITHOUT_EFFECT = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
-_KNOWN = (*_BY_FRONTEND, *_BY_OTHERS, *_PROXIES, *(name.upper() for name in _PROXIES))
+_KNOWN = (*BUILD_ARGS, _TRACE, *_BY_OTHERS, *_PROXIES, *(name.upper() for name in _PROXIES))
 
 
 def without_effect(options: Options) -> tuple[str, ...]:

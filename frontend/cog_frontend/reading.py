@@ -35,6 +35,11 @@ class Reading:
         return {**self.files.seen, self.filename: self.data}
 
     @property
+    def build_args(self) -> tuple[tuple[str, str], ...]:
+        """The build arguments that the client passed."""
+        return self._options.build_args
+
+    @property
     def check(self) -> str:
         """What the client says of the rules that a project is checked against."""
         return self._options.build_arg(ARG_CHECK)

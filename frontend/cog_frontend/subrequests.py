@@ -5,10 +5,11 @@ Names and documents: BuildKit's frontend/subrequests. Loaded only when asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cog_frontend import plan
+from cog_frontend.build_args import BUILD_ARGS
 from cog_frontend.config import Config
 from cog_frontend.context import Opened
 from cog_frontend.errors import ProjectError, Span
@@ -111,9 +112,14 @@ def _outline(reading: Reading, target: Target) -> Result:
     project = reading.project(config, problems, relock=target.is_lock)
     planned = plan.make_plan(config, project, version=VERSION)
     needs = _needs(_layers(planned, target, project))
+    given = dict(reading.build_args)
     document: Json = {
         "name": target.name,
         "description": target.description,
+        "args": [
+            {"name": name, "description": about} | ({"value": given[name]} if name in given else {})
+            for name, about in BUILD_ARGS.items()
+        ],
         "secrets": [
             {"name": name} | ({"required": True} if required else {}) | _located(span)
             for name, (required, span) in needs.secrets.items()
@@ -124,7 +130,7 @@ def _outline(reading: Reading, target: Target) -> Result:
         "cache": [{"ID": name} | _located(span) for name, span in needs.caches.items()],
         "sources": [encoded(reading.data)],
     }
-    return subrequest_reply(document, _outline_text(target, needs))
+    return subrequest_reply(document, _outline_text(target, given, needs))
 
 
 def _layers(planned: plan.Plan, target: Target, project: plan.Project) -> tuple[Layer, ...]:
@@ -152,11 +158,15 @@ def _needs(layers: Sequence[Layer]) -> _Needs:
     return needs
 
 
-def _outline_text(target: Target, needs: _Needs) -> str:
+def _outline_text(target: Target, given: Mapping[str, str], needs: _Needs) -> str:
     blocks = [table([("TARGET:", target.name), ("DESCRIPTION:", target.description)])]
+    rows = [(name, _short(given.get(name, "")), about) for name, about in BUILD_ARGS.items()]
+    blocks.append(table([("BUILD ARG", "VALUE", "DESCRIPTION"), *rows]))
     if needs.secrets:
-        rows = [(key, "true" if required else "") for key, (required, _) in needs.secrets.items()]
-        blocks.append(table([("SECRET", "REQUIRED"), *rows]))
+        secrets = [
+            (key, "true" if required else "") for key, (required, _) in needs.secrets.items()
+        ]
+        blocks.append(table([("SECRET", "REQUIRED"), *secrets]))
     if needs.agents:
         blocks.append(table([("SSH", "REQUIRED"), *((key, "true") for key in needs.agents)]))
     if needs.caches:
@@ -164,12 +174,18 @@ def _outline_text(target: Target, needs: _Needs) -> str:
     return "\n".join(blocks)
 
 
+def _short(value: str) -> str:
+    """The first line of a value: certificates have many."""
+    first, more, _ = value.partition("\n")
+    return f"{first} ..." if more else first
+
+
 def _located(span: Span | None) -> Json:
     return {"location": place(0, span)} if span else {}
 
 
 REQUESTS = {
-    OUTLINE: _Request("List the secrets, SSH agents and caches of a build", _outline),
+    OUTLINE: _Request("List the arguments, secrets, SSH agents and caches of a build", _outline),
     TARGET_LIST: _Request("List what can be built", _targets),
     LINT: _Request(f"Check the project against {len(RULES)} rules", _lint),
     DESCRIBE: _Request("List the questions that this frontend answers", _describe),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cog_frontend.build_args import BUILD_ARGS
 from tests.fakes.bridge import FakeBridge
 from tests.frontend.test_cases import frontend
 from tests.frontend.test_session import GOOD
@@ -90,6 +92,31 @@ def test_the_outline_as_text() -> None:
     assert "SECRET    REQUIRED\n" in shown
     assert "token     true\n" in shown
     assert "SSH        REQUIRED\ndefault    true\n" in shown
+
+
+def test_the_outline_names_the_build_arguments_and_what_was_passed() -> None:
+    passed = {
+        "build-arg:HF_ENDPOINT": "https://hub.example",
+        "build-arg:COGKIT_TOOLBOX": "one\ntwo",
+    }
+    bridge = call("outline", PROJECT, **passed)
+    args = {each["name"]: each for each in document(bridge)["args"]}
+    assert args["HF_ENDPOINT"] == {
+        "name": "HF_ENDPOINT",
+        "description": "the hub that hf:// weights come from",
+        "value": "https://hub.example",
+    }
+    assert args["COGKIT_TOOLBOX"]["value"] == "one\ntwo"
+    assert "value" not in args["COGKIT_COMPRESSION"]
+    assert "    one ...    " in text(bridge)
+    (line,) = [line for line in text(bridge).splitlines() if line.startswith("HF_ENDPOINT")]
+    assert line.split("    ")[-1] == "the hub that hf:// weights come from"
+    assert "https://hub.example" in line
+
+
+def test_every_argument_of_the_outline_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/options.md").read_text()
+    assert [name for name in BUILD_ARGS if f"`{name}`" not in page] == []
 
 
 def test_an_outline_is_that_of_the_target() -> None:
