@@ -18,13 +18,13 @@ def containers(place: Workplace) -> set[str]:
     return set(run_docker(place.engine, "ps", "--all", "--quiet").split())
 
 
-def test_init_build_predict(one_place: Workplace, tmp_path: Path) -> None:
+def test_init_build_run(one_place: Workplace, tmp_path: Path) -> None:
     before = containers(one_place)
     assert cog(one_place, tmp_path, "init").returncode == 0
     built = cog(one_place, tmp_path, "build", "-t", "cogkit-cli-test", "--output", "json")
     assert built.returncode == 0, built.stderr
     assert json.loads(built.stdout)
-    asked = cog(one_place, tmp_path, "predict", "cogkit-cli-test", "-i", "text=you")
+    asked = cog(one_place, tmp_path, "run", "cogkit-cli-test", "-i", "text=you")
     assert asked.returncode == 0, asked.stderr
     assert "you" in asked.stdout
     assert containers(one_place) == before
@@ -33,14 +33,14 @@ def test_init_build_predict(one_place: Workplace, tmp_path: Path) -> None:
 def test_a_file_goes_in_and_json_comes_out(one_place: Workplace) -> None:
     project = one_place.copy(EXAMPLES / "digits")
     image = f"image=@{EXAMPLES}/digits/samples/5.png"
-    done = cog(one_place, project, "predict", "-i", image, "-i", "top=1")
+    done = cog(one_place, project, "run", "-i", image, "-i", "top=1")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["label"] == 5
 
 
 def test_wrong_inputs_are_told_before_a_container_starts(one_place: Workplace) -> None:
     project = one_place.copy(EXAMPLES / "hello")
-    done = cog(one_place, project, "predict", "-i", "txt=you")
+    done = cog(one_place, project, "run", "-i", "txt=you")
     assert done.returncode == 2
     assert "text" in done.stderr
     assert "Traceback" not in done.stderr

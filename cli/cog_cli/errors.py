@@ -7,6 +7,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 # 128 + SIGINT, as shells report it.
 EXIT_INTERRUPTED = 130
+# What the help of every command ends with.
+EPILOG = "Exit status: 0 success, 1 failure, 2 wrong usage or inputs, 130 interrupted."
 
 
 class CliError(Exception):

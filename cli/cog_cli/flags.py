@@ -8,6 +8,7 @@ from typing import TypedDict, TypeVar
 
 import click
 
+from cog_cli.app import BuildChoices
 from cog_cli.project import CONFIG_NAME
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -180,3 +181,17 @@ image_options = _options(
     click.option("--provenance", metavar="true|false|mode=max", help="Attach how it was built."),
     click.option("--metadata-file", metavar="FILE", help="Write what the builder says to a file."),
 )
+
+
+def build_choices(flags: BuildFlags) -> BuildChoices:
+    """Return what every command that builds lets one choose."""
+    return BuildChoices(
+        frontend=flags["frontend"],
+        builder=flags["builder"],
+        via_buildx=flags["via"] == "buildx",
+        progress=flags["progress"],
+        secrets=flags["secret"],
+        ssh=flags["ssh"],
+        contexts=flags["build_context"],
+        build_args=flags["build_arg"],
+    )

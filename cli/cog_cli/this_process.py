@@ -1,0 +1,46 @@
+"""The world outside as this process has it: the one place where it is taken from globals."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from cog_cli.app import App
+from cog_cli.builder.native import NativeBuilder
+from cog_cli.buildx import BuildxBuilder
+from cog_cli.model import Clock
+from cog_cli.process import DockerCommand
+from cog_cli.screen import screen
+
+
+def this_process() -> App:
+    """Return the world of this process: docker on PATH, the clock, the current folder."""
+    # A killed command removes its container as an interrupted one does.
+    signal.signal(signal.SIGTERM, _terminate)
+    docker, shown = DockerCommand(os.environ), screen(os.environ)
+    return App(
+        docker=docker,
+        builder=NativeBuilder(
+            env=os.environ,
+            home=Path.home(),
+            cwd=Path.cwd(),
+            screen=shown,
+            clock=time.time,
+            load=lambda: docker.feed("load", "--quiet"),
+        ),
+        buildx=BuildxBuilder(docker),
+        screen=shown,
+        clock=Clock(time.monotonic, time.sleep),
+        env=os.environ,
+        cwd=Path.cwd(),
+        token=lambda: secrets.token_hex(4),
+    )
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)

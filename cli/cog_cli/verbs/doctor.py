@@ -1,0 +1,23 @@
+"""``cog doctor``: what is typed to check a project against the rules."""
+
+from __future__ import annotations
+
+import click
+
+from cog_cli import doctor as checking
+from cog_cli.app import App
+from cog_cli.errors import EPILOG
+from cog_cli.project import CONFIG_NAME
+
+
+@click.command(epilog=EPILOG)
+@click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended without changing the image.")
+@click.option("--skip", multiple=True, metavar="RULE", help="Leave a rule out; repeatable.")
+@click.pass_obj
+def doctor(app: App, config: str, *, fix: bool, skip: tuple[str, ...]) -> None:
+    """Show what the rules find, at its lines; the status is 1 where something is left.
+
+    Nothing is built, and no Docker is needed.
+    """
+    checking.doctor(app, config, fix=fix, skip=skip)

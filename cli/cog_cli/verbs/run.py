@@ -1,0 +1,92 @@
+"""``cog run`` and ``cog serve``: what is typed to run a model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Unpack
+
+import click
+
+from cog_cli import commands
+from cog_cli.app import App, RunChoices
+from cog_cli.errors import EPILOG, CliError
+from cog_cli.flags import (
+    PredictFlags,
+    RunFlags,
+    ServeFlags,
+    build_choices,
+    build_options,
+    predict_options,
+    run_options,
+)
+from cog_cli.inputs import split_pair
+from cog_cli.predict import Given
+
+
+@click.command(epilog=EPILOG)
+@run_options
+@predict_options
+@build_options
+@click.pass_obj
+def run(app: App, **flags: Unpack[PredictFlags]) -> None:
+    """Run one prediction with IMAGE, or with the project here, which is built first.
+
+    The output goes to stdout or, if it is files, into output.<ext>; logs go to stderr.
+    """
+    given = Given(
+        pairs=tuple(map(split_pair, flags["pairs"])), document=_document(flags["document"])
+    )
+    if given.pairs and given.document is not None:
+        raise click.UsageError("-i and --json cannot be used together")
+    source = _source(app, flags)
+    commands.predict(app, source, given, flags["output"])
+
+
+@click.command(epilog=EPILOG, hidden=True)
+@run_options
+@predict_options
+@build_options
+@click.pass_context
+def predict(context: click.Context, **_flags: Unpack[PredictFlags]) -> None:
+    """Run one prediction: the old name of `cog run`."""
+    deprecated(context.obj, "predict", "run")
+    context.forward(run)
+
+
+@click.command(epilog=EPILOG)
+@run_options
+@click.option("-p", "--port", type=click.IntRange(1, 65535), default=8393, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@build_options
+@click.pass_obj
+def serve(app: App, **flags: Unpack[ServeFlags]) -> None:
+    """Serve IMAGE, or the project here, which is built first, until Ctrl-C."""
+    commands.serve(app, _source(app, flags), host=flags["host"], port=flags["port"])
+
+
+def deprecated(app: App, old: str, new: str) -> None:
+    """Say that a command has another name now; Cog's sentence."""
+    app.screen.note(f'"cog {old}" is deprecated, use "cog {new}"')
+
+
+def _source(app: App, flags: RunFlags) -> commands.Source:
+    """Return what is to run: an image or a project, and how."""
+    return commands.Source(
+        image=flags["image"],
+        config=flags["config"],
+        build=build_choices(flags),
+        run=RunChoices(gpus=flags["gpus"], env=flags["env"], setup_timeout=flags["setup_timeout"]),
+    )
+
+
+def _document(text: str | None) -> str | None:
+    """Return the JSON text that ``--json`` means."""
+    if text is None or not text.startswith(("@", "-")):
+        return text
+    if text in {"-", "@-"}:
+        return sys.stdin.read()
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CliError(f"cannot read {text[1:]}: {error.strerror}") from error
