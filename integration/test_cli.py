@@ -47,6 +47,21 @@ def test_wrong_inputs_are_told_before_a_container_starts(one_place: Workplace) -
     assert done.stdout == ""
 
 
+def test_wrong_json_is_told_before_anything_is_built(one_place: Workplace) -> None:
+    project = one_place.copy(EXAMPLES / "hello")
+    done = cog(one_place, project, "run", "--json", '{"text": 5}')
+    assert done.returncode == 2
+    assert done.stderr == 'error: invalid input "text": expected string, got integer 5\n'
+
+
+def test_the_old_name_of_run_works_and_says_so(one_place: Workplace) -> None:
+    tag = one_place.image(one_place.copy(EXAMPLES / "hello"))
+    done = cog(one_place, ROOT, "predict", tag, "--json", '{"text": "you"}')
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "succeeded"
+    assert '"cog predict" is deprecated, use "cog run"' in done.stderr
+
+
 def test_a_broken_project_shows_its_line(one_place: Workplace) -> None:
     project = one_place.project({"cog.yaml": "build:\n  gpus: true\n"})
     done = cog(one_place, project, "build", "-t", "cogkit-cli-broken")

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from cog_cli.errors import UsageProblem
 from cog_cli.interface import Input, Interface
-from cog_cli.values import Mismatch, ReadFile, ValueReader
+from cog_cli.judge import Mismatch, judge
+from cog_cli.values import ReadFile, ValueReader
 
 Values = dict[str, object]
 
@@ -41,7 +42,7 @@ def parse_inputs(pairs: Sequence[tuple[str, str]], model: Interface, read_file: 
             try:
                 values[each.name] = reader.read(texts[each.name], each.schema)
             except (Mismatch, OSError) as error:
-                problems.append(f"invalid input '{each.name}': {_reason(error)}")
+                problems.append(f'invalid input "{each.name}": {_reason(error)}')
     problems += _missing(texts, model)
     if problems:
         raise InputProblem("\n".join(problems))
@@ -49,19 +50,28 @@ def parse_inputs(pairs: Sequence[tuple[str, str]], model: Interface, read_file: 
 
 
 def parse_document(text: str, model: Interface) -> Values:
-    """Return the inputs in a JSON object; InputProblem for another shape or other names.
-
-    Values stay as they are: the server checks their types.
-    """
+    """Return the inputs in a JSON object, as they are; InputProblem with everything wrong in it."""
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refuse)
     except ValueError as error:
         raise InputProblem(f"--json is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise InputProblem('--json must be an object of inputs, such as \'{"text": "hello"}\'')
-    if problems := _unknown(document, model) + _missing(document, model):
+    problems = _unknown(document, model)
+    for each in model.inputs:
+        if each.name in document:
+            try:
+                judge(document[each.name], each.schema, model)
+            except Mismatch as mismatch:
+                problems.append(f'invalid input "{each.name}": {mismatch}')
+    problems += _missing(document, model)
+    if problems:
         raise InputProblem("\n".join(problems))
     return document
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 def _unknown(given: Iterable[str], model: Interface) -> list[str]:
@@ -71,15 +81,15 @@ def _unknown(given: Iterable[str], model: Interface) -> list[str]:
     for name in given:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            lines.append(f"unknown input '{name}'{hint}; {listed}")
+            hint = f' (did you mean "{near[0]}"?)' if near else ""
+            lines.append(f'unknown input "{name}"; {listed}{hint}')
     return lines
 
 
 def _missing(given: Iterable[str], model: Interface) -> list[str]:
     have = frozenset(given)
     missing = (each for each in model.inputs if each.required and each.name not in have)
-    return [f"missing required input '{each.name}'{_description(each)}" for each in missing]
+    return [f'missing required input "{each.name}"{_description(each)}' for each in missing]
 
 
 def _description(each: Input) -> str:

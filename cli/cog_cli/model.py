@@ -114,7 +114,7 @@ def _located(problem: object) -> str:
     if not isinstance(problem, dict):
         return str(problem)
     name = [str(part) for part in problem.get("loc", ()) if part not in {"body", "input"}]
-    return f"invalid input '{'.'.join(name)}': {problem.get('msg', 'refused')}"
+    return f'invalid input "{".".join(name)}": {problem.get("msg", "refused")}'
 
 
 def wait_until_ready(

@@ -19,6 +19,15 @@ from cog_cli.errors import CliError
 from cog_cli.interface import Interface, Schema
 
 _DEFAULT_NAME = "output"
+# What Python's own table lacks (3.11), so that a machine's /etc/mime.types does not decide.
+_EXTENSIONS = {
+    "audio/flac": ".flac",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "image/webp": ".webp",
+    "model/gltf-binary": ".glb",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +91,18 @@ class _Places:
     def add(self, url: str, trail: tuple[str, ...]) -> str:
         """Keep the file in ``url`` and return its path."""
         kind, content = decode_data_url(url)
-        extension = self._base.suffix or mimetypes.guess_extension(kind) or ""
+        extension = self._base.suffix or extension_of(kind)
         # A key of an object comes from the model: no folder in it may lead elsewhere.
         safe = (part.replace("/", "_").replace("\0", "_") for part in trail)
         name = ".".join((self._base.stem, *safe))
         path = self._base.with_name(name + extension)
         self.files.append(OutputFile(path, content))
         return str(path)
+
+
+def extension_of(kind: str) -> str:
+    """Return the extension of files of a media type, with its dot; empty for an unknown one."""
+    return _EXTENSIONS.get(kind) or mimetypes.guess_extension(kind, strict=False) or ""
 
 
 def decode_data_url(url: str) -> tuple[str, bytes]:

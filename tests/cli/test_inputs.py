@@ -41,7 +41,7 @@ def test_inputs_come_in_the_models_order() -> None:
 def test_an_unknown_input_lists_the_valid_ones_and_the_near_one() -> None:
     (line,) = problems(("promt", "x"), ("prompt", "y"))
     assert line == (
-        "unknown input 'promt' (did you mean 'prompt'?); valid inputs are: prompt, seed, image"
+        'unknown input "promt"; valid inputs are: prompt, seed, image (did you mean "prompt"?)'
     )
 
 
@@ -50,23 +50,25 @@ def test_a_name_that_is_near_nothing_gets_no_suggestion() -> None:
 
 
 def test_a_missing_required_input_says_what_it_is_for() -> None:
-    assert problems() == ["missing required input 'prompt' (What to paint)"]
+    assert problems() == ['missing required input "prompt" (What to paint)']
 
 
 def test_an_input_with_a_bad_value_is_not_called_missing_too() -> None:
     model = interface(openapi({"n": {"type": "integer"}}, {}, "n"))
-    assert problems(("n", "x"), model=model) == ["invalid input 'n': expected an integer, got 'x'"]
+    assert problems(("n", "x"), model=model) == [
+        'invalid input "n": expected integer, got string "x"'
+    ]
 
 
 def test_everything_wrong_is_said_at_once() -> None:
     lines = problems(("sed", "1"), ("seed", "x"), ("image", "@no.png"))
-    assert [line.split("'")[1] for line in lines] == ["sed", "seed", "image", "prompt"]
-    assert lines[2] == "invalid input 'image': cannot read no.png: No such file or directory"
+    assert [line.split('"')[1] for line in lines] == ["sed", "seed", "image", "prompt"]
+    assert lines[2] == 'invalid input "image": cannot read no.png: No such file or directory'
 
 
 def test_a_model_without_inputs_says_so() -> None:
     model = interface(openapi({}, {}))
-    assert problems(("a", "1"), model=model) == ["unknown input 'a'; the model takes no inputs"]
+    assert problems(("a", "1"), model=model) == ['unknown input "a"; the model takes no inputs']
 
 
 @pytest.mark.parametrize(
@@ -92,9 +94,17 @@ def test_a_document_keeps_its_values() -> None:
     ("text", "message"),
     [
         ("{", "--json is not JSON"),
+        ('{"prompt": "", "seed": NaN}', "--json is not JSON: NaN is no JSON number"),
+        ('{"prompt": 5}', 'invalid input "prompt": expected string, got integer 5'),
+        ('{"prompt": "", "seed": "x"}', 'invalid input "seed": expected integer, got string "x"'),
+        (
+            '{"prompt": null}',
+            r'"prompt": must not be null \(omit the input to use its default\)',
+        ),
+        ('{"prompt": "", "image": "cat.png"}', 'invalid input "image": expected a file or a URL'),
         ("[]", "--json must be an object of inputs"),
-        ('{"sed": 1, "prompt": ""}', "unknown input 'sed'"),
-        ("{}", "missing required input 'prompt'"),
+        ('{"sed": 1, "prompt": ""}', 'unknown input "sed"'),
+        ("{}", 'missing required input "prompt"'),
     ],
 )
 def test_a_document_of_another_shape_is_refused(text: str, message: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cog_cli.errors import CliError
 from cog_cli.interface import Interface
-from cog_cli.outputs import OutputFile, Presented, decode_data_url, present, write
+from cog_cli.outputs import OutputFile, Presented, decode_data_url, extension_of, present, write
 
 FILE = {"type": "string", "format": "uri"}
 PNG = "data:image/png;base64,cG5nIQ=="
@@ -130,3 +130,17 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(CliError, match=r"cannot write .*a/b.png: "):
         list(write((OutputFile(tmp_path / "a/b.png", b"x"),)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "extension"),
+    [
+        ("image/png", ".png"),
+        ("image/webp", ".webp"),
+        ("audio/wav", ".wav"),
+        ("model/gltf-binary", ".glb"),
+        ("x-nobody/knows", ""),
+    ],
+)
+def test_the_media_type_decides_the_extension(kind: str, extension: str) -> None:
+    assert extension_of(kind) == extension

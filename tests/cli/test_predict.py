@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from pathlib import Path
 
@@ -56,8 +57,10 @@ def test_steps_are_told_to_a_person_at_a_terminal(world: World) -> None:
 def test_bad_inputs_start_no_container(world: World) -> None:
     world.image("echo", ECHO)
     assert world.cog("run", "echo", "-i", "txt=hello") == 2
-    assert "unknown input 'txt' (did you mean 'text'?)" in world.stderr
-    assert "missing required input 'text'" in world.stderr
+    assert (
+        'unknown input "txt"; valid inputs are: text, seed (did you mean "text"?)' in world.stderr
+    )
+    assert 'missing required input "text"' in world.stderr
     assert world.docker.started == []
 
 
@@ -171,7 +174,7 @@ def test_inputs_that_the_server_refuses_are_named(world: World) -> None:
     world.model.status = 422
     world.model.answer = {"detail": [{"loc": ["body", "input", "text"], "msg": "is too rude"}]}
     assert world.cog("run", "echo", "-i", "text=x") == 1
-    assert world.stderr == "error: invalid input 'text': is too rude\n"
+    assert world.stderr == 'error: invalid input "text": is too rude\n'
 
 
 def test_an_answer_that_is_no_json_is_an_error(world: World) -> None:
@@ -195,6 +198,28 @@ def test_json_may_come_from_a_file(world: World) -> None:
     assert world.cog("run", "echo", "--json", "@in.json") == 0
     assert world.cog("run", "echo", "--json", "@none.json") == 1
     assert world.stderr == "error: cannot read none.json: No such file or directory\n"
+
+
+def test_json_may_come_from_stdin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.image("echo", ECHO)
+    for word in ("-", "@-"):
+        monkeypatch.setattr("sys.stdin", io.StringIO('{"text": "hi"}'))
+        assert world.cog("run", "echo", "--json", word) == 0
+    assert world.model.requests == [{"input": {"text": "hi"}}] * 2
+
+
+def test_a_name_given_again_makes_a_list(world: World) -> None:
+    world.image("sum", openapi({"n": {"type": "array", "items": {"type": "integer"}}}, {}, "n"))
+    assert world.cog("run", "sum", "-i", "n=1", "-i", "n=2") == 0
+    assert world.model.requests == [{"input": {"n": [1, 2]}}]
+
+
+def test_json_with_a_wrong_value_builds_nothing(world: World) -> None:
+    project(world)
+    assert world.cog("run", "--json", '{"text": 5}') == 2
+    assert world.stderr == 'error: invalid input "text": expected string, got integer 5\n'
+    assert world.builder.requests == []
+    assert world.docker.calls == []
 
 
 def test_json_of_a_failed_prediction_is_shown_and_a_failure(

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cog_cli.interface import Interface
+from cog_cli.judge import Mismatch, judge
 from cog_cli.outputs import decode_data_url
-from cog_cli.values import Mismatch, ValueReader, data_url
+from cog_cli.values import ValueReader, data_url
 
 FILES = {Path("cat.png"): b"png!", Path("notes"): b"n"}
 READER = ValueReader(
@@ -73,16 +74,16 @@ def test_a_text_becomes_what_the_schema_wants(
 @pytest.mark.parametrize(
     ("schema", "text", "message"),
     [
-        (INTEGER, "1.5", "expected an integer, got '1.5'"),
-        (INTEGER, "1_000", "expected an integer"),
+        (INTEGER, "1.5", 'expected integer, got string "1.5"'),
+        (INTEGER, "1_000", "expected integer, got string"),
         (INTEGER, "9" * 5000, "an integer of 5000 digits is too long"),
-        (NUMBER, "nan", "expected a number, got 'nan'"),
-        (NUMBER, "inf", "expected a number"),
-        (NUMBER, "1_0.5", "expected a number"),
-        (BOOLEAN, "yes", "expected true or false, got 'yes'"),
-        (OBJECT, "[1]", "expected a JSON object"),
-        (OBJECT, "{", "expected a JSON object"),
-        (FILE, "cat.png", "for a file write @cat.png"),
+        (NUMBER, "nan", 'expected number, got string "nan"'),
+        (NUMBER, "inf", "expected number, got string"),
+        (NUMBER, "1_0.5", "expected number, got string"),
+        (BOOLEAN, "yes", 'expected boolean, got string "yes"'),
+        (OBJECT, "[1]", "expected object, got array"),
+        (OBJECT, "{", 'expected object, got string "{"'),
+        (FILE, "cat.png", "for a file write -i NAME=@cat.png"),
     ],
     ids=str,
 )
@@ -147,10 +148,52 @@ def test_of_several_types_the_narrowest_that_fits_is_taken(text: str, value: obj
 
 
 def test_a_text_that_fits_none_of_the_types_is_refused() -> None:
-    with pytest.raises(Mismatch, match="'x' is none of integer, boolean"):
+    with pytest.raises(Mismatch, match='expected integer or boolean, got string "x"'):
         read({"anyOf": [INTEGER, BOOLEAN]}, "x")
 
 
 @given(st.binary())
 def test_any_content_survives_a_data_url(content: bytes) -> None:
     assert decode_data_url(data_url(Path("x.bin"), content))[1] == content
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        (INTEGER, 3.0),
+        (NUMBER, 3),
+        ({**STRING, "nullable": True}, None),
+        ({"enum": ["a"], "type": "string", "nullable": True}, None),
+        ({"anyOf": [{**STRING, "nullable": True}, INTEGER]}, None),
+        ({}, None),
+        ({"type": "array", "items": INTEGER}, []),
+        ({**STRING, "pattern": "^a+$"}, "aa"),
+    ],
+    ids=str,
+)
+def test_a_value_that_fits_passes(schema: dict[str, Any], value: object) -> None:
+    judge(value, schema, READER.model)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        (INTEGER, True, "expected integer, got boolean true"),
+        (INTEGER, 1.5, r"expected integer, got number 1\.5"),
+        (STRING, None, "must not be null"),
+        (INTEGER, "x" * 100, "expected integer, got string$"),
+        ({"type": "array", "items": INTEGER}, [1, "x"], 'expected integer, got string "x"'),
+        ({**INTEGER, "enum": [1, 2]}, True, "expected integer"),
+        ({"enum": [1, 2]}, True, "must be one of: 1, 2"),
+        ({"anyOf": [INTEGER, BOOLEAN]}, None, "expected integer or boolean, got null"),
+        ({**STRING, "pattern": "^a+$"}, "b", "does not match"),
+        ({**STRING, "format": "password"}, 12345, "expected string, got integer$"),
+        ({"anyOf": [{**STRING, "format": "password"}]}, 12345, "got integer$"),
+    ],
+    ids=str,
+)
+def test_a_value_that_does_not_fit_is_told_why(
+    schema: dict[str, Any], value: object, message: str
+) -> None:
+    with pytest.raises(Mismatch, match=message):
+        judge(value, schema, READER.model)
