@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
+import uuid
 from pathlib import Path
 
 from integration.command import COG, cog
@@ -60,6 +62,22 @@ def test_the_old_name_of_run_works_and_says_so(one_place: Workplace) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "succeeded"
     assert '"cog predict" is deprecated, use "cog run"' in done.stderr
+
+
+def test_push_is_in_the_registry_with_its_labels(one_place: Workplace) -> None:
+    project = one_place.copy(EXAMPLES / "hello")
+    target = f"{one_place.engine.registry}/cogkit-test/push-{os.getpid()}:1"
+    done = cog(one_place, project, "push", target, GITHUB_SHA="abc123")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert f"Pushed {target}" in done.stderr
+    run_docker(one_place.engine, "pull", "--quiet", target)
+    shown = run_docker(one_place.engine, "image", "inspect", target)
+    (found,) = json.loads(shown)
+    labels = found["Config"]["Labels"]
+    assert labels["org.opencontainers.image.revision"] == "abc123"
+    assert uuid.UUID(labels["run.cog.push_id"]).version == 7
+    assert found["RepoDigests"][0].partition("@")[2] in done.stderr
 
 
 def test_a_broken_project_shows_its_line(one_place: Workplace) -> None:

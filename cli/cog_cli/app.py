@@ -26,6 +26,8 @@ FRONTEND_VARIABLE = "COGKIT_FRONTEND"
 class App:
     """The world outside: ``token`` gives a new short text each time it is called.
 
+    ``time`` is the Unix time in seconds, ``random`` gives as many random bytes as it is asked for;
+    ``git`` runs git in the current folder and returns what it printed, "" where that fails.
     ``builder`` builds in this process, ``buildx`` over Docker's buildx.
     """
 
@@ -37,6 +39,9 @@ class App:
     env: Mapping[str, str]
     cwd: Path
     token: Callable[[], str]
+    time: Callable[[], float]
+    random: Callable[[int], bytes]
+    git: Callable[[tuple[str, ...]], str]
 
     def project(self, filename: str, *, relock: bool = False) -> Project:
         """Return the project around the current folder, without problems.

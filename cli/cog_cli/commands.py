@@ -22,6 +22,7 @@ from cog_cli.docker import Image, image_reference, inspect_image, layer_sizes
 from cog_cli.errors import CliError
 from cog_cli.interface import Interface, interface
 from cog_cli.predict import Given
+from cog_cli.push import Moment, push_labels, push_target
 from cog_frontend import plan
 from cog_frontend.options import TARGET_LOCK
 
@@ -47,6 +48,24 @@ def build(app: App, config: str, choices: BuildChoices, *, as_json: bool) -> Non
         app.screen.note(f"Image built as {outcome.image}")
     else:
         app.screen.note("Built")
+
+
+def push(app: App, config: str, image: str | None, choices: BuildChoices) -> None:
+    """Build the project, push it and say where it is.
+
+    ``image`` is where to; None: where the config or the environment says.
+    """
+    project = app.project(config)
+    moment = Moment(seconds=app.time(), random=app.random(10))
+    target = push_target(project, image, app.env, moment)
+    labels = push_labels(app.env, app.git, moment)
+    # A label of the command line comes last, and wins.
+    typed = (*(f"{name}={value}" for name, value in labels), *choices.labels)
+    choices = replace(choices, tags=(target,), labels=typed, push=True)
+    outcome = build_project(app, project, choices)
+    app.screen.note(f"Pushed {outcome.image}")
+    if outcome.digest:
+        app.screen.note(f"  {outcome.digest}")
 
 
 def lock(app: App, config: str, choices: BuildChoices, upgrade: tuple[str, ...]) -> None:

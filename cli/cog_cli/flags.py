@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
@@ -28,18 +29,13 @@ class BuildFlags(TypedDict):
     build_arg: tuple[str, ...]
 
 
-class ImageFlags(BuildFlags):
-    """Flags of `cog build`."""
+class MakeFlags(BuildFlags):
+    """Flags of everything that makes an image for others."""
 
-    tag: tuple[str, ...]
     no_cache: bool
     separate_weights: bool
     pull: bool
-    target: str | None
     platform: tuple[str, ...]
-    push: bool
-    load: bool
-    output: tuple[str, ...]
     cache_from: tuple[str, ...]
     cache_to: tuple[str, ...]
     label: tuple[str, ...]
@@ -47,6 +43,22 @@ class ImageFlags(BuildFlags):
     sbom: str | None
     provenance: str | None
     metadata_file: str | None
+
+
+class ImageFlags(MakeFlags):
+    """Flags of `cog build`."""
+
+    tag: tuple[str, ...]
+    target: str | None
+    push: bool
+    load: bool
+    output: tuple[str, ...]
+
+
+class PushFlags(MakeFlags):
+    """Flags of `cog push`."""
+
+    image: str | None
 
 
 class LockFlags(BuildFlags):
@@ -150,10 +162,7 @@ predict_options = _options(
     ),
 )
 
-image_options = _options(
-    click.option(
-        "-t", "--tag", multiple=True, metavar="NAME", help="Name of the image. May repeat."
-    ),
+make_options = _options(
     click.option("--no-cache", is_flag=True, help="Build everything anew."),
     click.option(
         "--separate-weights",
@@ -162,6 +171,19 @@ image_options = _options(
     ),
     click.option("--pull", is_flag=True, help="Ask registries for images that are here already."),
     click.option("--platform", multiple=True, metavar="OS/ARCH", help="Build for it. May repeat."),
+    click.option("--cache-from", multiple=True, metavar="type=...", help="A cache to read."),
+    click.option("--cache-to", multiple=True, metavar="type=...", help="A cache to write."),
+    click.option("--label", multiple=True, metavar="NAME=VALUE", help="A label of the image."),
+    click.option("--annotation", multiple=True, metavar="NAME=VALUE", help="An OCI annotation."),
+    click.option("--sbom", metavar="true|...", help="Attach a list of what is in the image."),
+    click.option("--provenance", metavar="true|false|mode=max", help="Attach how it was built."),
+    click.option("--metadata-file", metavar="FILE", help="Write what the builder says to a file."),
+)
+
+image_options = _options(
+    click.option(
+        "-t", "--tag", multiple=True, metavar="NAME", help="Name of the image. May repeat."
+    ),
     click.option("--target", metavar="NAME", help="Build this part of the image."),
     click.option("--push", is_flag=True, help="Push the image instead of loading it."),
     click.option("--load", is_flag=True, help="Load the image, whatever else becomes of it."),
@@ -173,13 +195,7 @@ image_options = _options(
         help="json: result on stdout. Else where the build goes: type=local,dest=FOLDER, "
         "type=tar|oci|docker,dest=FILE, type=image,push=true.",
     ),
-    click.option("--cache-from", multiple=True, metavar="type=...", help="A cache to read."),
-    click.option("--cache-to", multiple=True, metavar="type=...", help="A cache to write."),
-    click.option("--label", multiple=True, metavar="NAME=VALUE", help="A label of the image."),
-    click.option("--annotation", multiple=True, metavar="NAME=VALUE", help="An OCI annotation."),
-    click.option("--sbom", metavar="true|...", help="Attach a list of what is in the image."),
-    click.option("--provenance", metavar="true|false|mode=max", help="Attach how it was built."),
-    click.option("--metadata-file", metavar="FILE", help="Write what the builder says to a file."),
+    make_options,
 )
 
 
@@ -194,4 +210,22 @@ def build_choices(flags: BuildFlags) -> BuildChoices:
         ssh=flags["ssh"],
         contexts=flags["build_context"],
         build_args=flags["build_arg"],
+    )
+
+
+def make_choices(flags: MakeFlags) -> BuildChoices:
+    """Return what every command that makes an image for others lets one choose."""
+    return replace(
+        build_choices(flags),
+        no_cache=flags["no_cache"],
+        separate_weights=flags["separate_weights"],
+        pull=flags["pull"],
+        platforms=flags["platform"],
+        labels=flags["label"],
+        annotations=flags["annotation"],
+        cache_from=flags["cache_from"],
+        cache_to=flags["cache_to"],
+        sbom=flags["sbom"],
+        provenance=flags["provenance"],
+        metadata_file=flags["metadata_file"],
     )

@@ -29,6 +29,7 @@ _VERBS = (
     Elsewhere("init", "cog_cli.verbs.init:init_", "Write the files of a new project."),
     Elsewhere("lock", "cog_cli.verbs.build:lock", "Write pylock.toml: packages of later builds."),
     Elsewhere("predict", "cog_cli.verbs.run:predict"),
+    Elsewhere("push", "cog_cli.verbs.build:push", "Build an image of the project and push it."),
     Elsewhere("run", "cog_cli.verbs.run:run", "Run one prediction."),
     Elsewhere("serve", "cog_cli.verbs.run:serve", "Serve a model over HTTP."),
 )

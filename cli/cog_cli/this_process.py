@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -39,7 +40,18 @@ def this_process() -> App:
         env=os.environ,
         cwd=Path.cwd(),
         token=lambda: secrets.token_hex(4),
+        time=time.time,
+        random=secrets.token_bytes,
+        git=_git,
     )
+
+
+def _git(argv: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(("git", *argv), capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

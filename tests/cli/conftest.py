@@ -37,6 +37,7 @@ class World:
     model: FakeModel
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    git: dict[str, str] = field(default_factory=dict)
     terminal: bool = False
     now: float = 0.0
     interrupted_after: float | None = None
@@ -65,6 +66,9 @@ class World:
             env=self.env,
             cwd=self.folder,
             token=lambda: str(next(numbers)),
+            time=lambda: 1_767_225_600.5,  # 2026-01-01T00:00:00.5Z
+            random=lambda size: bytes(range(size)),
+            git=lambda argv: self.git.get(argv[0], ""),
         )
         status = main(argv, app)
         self.stderr = shown.getvalue()

@@ -1,4 +1,4 @@
-"""``cog build`` and ``cog lock``: what is typed for a build."""
+"""``cog build``, ``cog push`` and ``cog lock``: what is typed for a build."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import click
 from cog_cli import commands
 from cog_cli.app import App
 from cog_cli.errors import EPILOG
-from cog_cli.flags import ImageFlags, LockFlags, build_choices, build_options, image_options
+from cog_cli.flags import (
+    ImageFlags,
+    LockFlags,
+    PushFlags,
+    build_choices,
+    build_options,
+    image_options,
+    make_choices,
+    make_options,
+)
 from cog_frontend.plan import EVERYTHING
 
 _FORMATS = frozenset({"text", "json"})
@@ -24,25 +33,27 @@ def build(app: App, **flags: Unpack[ImageFlags]) -> None:
     """Build an image of the project in this folder or one above it."""
     outputs = tuple(each for each in flags["output"] if each not in _FORMATS)
     choices = replace(
-        build_choices(flags),
+        make_choices(flags),
         tags=flags["tag"],
-        no_cache=flags["no_cache"],
-        separate_weights=flags["separate_weights"],
-        pull=flags["pull"],
         target=flags["target"],
-        platforms=flags["platform"],
-        labels=flags["label"],
-        annotations=flags["annotation"],
-        cache_from=flags["cache_from"],
-        cache_to=flags["cache_to"],
         outputs=outputs,
         push=flags["push"],
         load=flags["load"],
-        sbom=flags["sbom"],
-        provenance=flags["provenance"],
-        metadata_file=flags["metadata_file"],
     )
     commands.build(app, flags["config"], choices, as_json="json" in flags["output"])
+
+
+@click.command(epilog=EPILOG)
+@click.argument("image", required=False)
+@make_options
+@build_options
+@click.pass_obj
+def push(app: App, **flags: Unpack[PushFlags]) -> None:
+    """Build an image of the project and push it to IMAGE.
+
+    Without IMAGE it goes to what cog.yaml calls `image` or `model`. Registry logins are Docker's.
+    """
+    commands.push(app, flags["config"], flags["image"], make_choices(flags))
 
 
 @click.command(epilog=EPILOG)
