@@ -80,6 +80,20 @@ def test_push_is_in_the_registry_with_its_labels(one_place: Workplace) -> None:
     assert found["RepoDigests"][0].partition("@")[2] in done.stderr
 
 
+def test_exec_works_on_the_folder_and_leaves_no_container(one_place: Workplace) -> None:
+    project = one_place.copy(EXAMPLES / "hello")
+    before = containers(one_place)
+    program = "import cog, pathlib; pathlib.Path('made').write_text('x'); print('out')"
+    done = cog(one_place, project, "exec", "python", "-c", program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "out\n"
+    assert (project / "made").read_text() == "x"
+    failed = cog(one_place, project, "exec", "sh", "-c", "exit 7")
+    assert failed.returncode == 1
+    assert "ended with status 7" in failed.stderr
+    assert containers(one_place) == before
+
+
 def test_a_broken_project_shows_its_line(one_place: Workplace) -> None:
     project = one_place.project({"cog.yaml": "build:\n  gpus: true\n"})
     done = cog(one_place, project, "build", "-t", "cogkit-cli-broken")

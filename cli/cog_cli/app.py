@@ -28,6 +28,7 @@ class App:
 
     ``time`` is the Unix time in seconds, ``random`` gives as many random bytes as it is asked for;
     ``git`` runs git in the current folder and returns what it printed, "" where that fails.
+    ``has_terminal``: stdin and stdout are a person's.
     ``builder`` builds in this process, ``buildx`` over Docker's buildx.
     """
 
@@ -42,6 +43,7 @@ class App:
     time: Callable[[], float]
     random: Callable[[int], bytes]
     git: Callable[[tuple[str, ...]], str]
+    has_terminal: bool
 
     def project(self, filename: str, *, relock: bool = False) -> Project:
         """Return the project around the current folder, without problems.
@@ -161,7 +163,7 @@ class RunChoices:
 
     def container(self, app: App, image: str, *, wants_gpu: bool) -> Container:
         """Return the container of ``image``; a model that wants GPUs gets all of them."""
-        gpus = self.gpus if self.gpus is not None else ("all" if wants_gpu else None)
+        gpus = chosen_gpus(self.gpus, wants_gpu=wants_gpu)
         return Container(
             name=f"cog-{app.token()}", image=image, env=(LOG_ENV, *self.env), gpus=gpus
         )
@@ -169,6 +171,11 @@ class RunChoices:
     def patience(self, app: App) -> Patience:
         """Return how long to wait for the setup."""
         return Patience(clock=app.clock, seconds=self.setup_timeout)
+
+
+def chosen_gpus(typed: str | None, *, wants_gpu: bool) -> str | None:
+    """Return the GPUs of a container: those asked for, else all if the model wants some."""
+    return typed if typed is not None else ("all" if wants_gpu else None)
 
 
 def project_progress(app: App, chosen: str | None) -> str | None:

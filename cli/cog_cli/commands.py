@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from cog_cli.app import (
     BuildChoices,
     RunChoices,
     build_project,
+    chosen_gpus,
     export_target,
     need_predictor,
     project_progress,
 )
 from cog_cli.container import running
-from cog_cli.docker import Image, image_reference, inspect_image, layer_sizes
+from cog_cli.docker import Errand, Image, image_reference, inspect_image, layer_sizes
+from cog_cli.docker import run as run_errand
 from cog_cli.errors import CliError
 from cog_cli.interface import Interface, interface
 from cog_cli.predict import Given
@@ -94,6 +97,37 @@ def explain(app: App, config: str, *, why_rebuilt: str | None, as_json: bool) ->
         explanation = replace(explanation, changes=plan.compare(built, explanation.record))
     show = explaining.as_json if as_json else explaining.as_text
     app.screen.out(show(explanation))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A command to run in the project's environment; see ``docker.Errand``."""
+
+    command: tuple[str, ...]
+    ports: tuple[tuple[str, int], ...] = ()
+    env: tuple[str, ...] = ()
+    gpus: str | None = None
+
+
+def execute(app: App, config: str, choices: BuildChoices, work: Work) -> None:
+    """Build the project and run a command in it; CliError when the command fails."""
+    project = app.project(config)
+    progress = project_progress(app, choices.progress)
+    name = build_project(app, project, replace(choices, progress=progress)).image
+    image = prediction.find_image(app.docker, name)
+    errand = Errand(
+        name=f"cog-{app.token()}",
+        image=name,
+        command=work.command,
+        folder=project.root,
+        ports=work.ports,
+        env=work.env,
+        gpus=chosen_gpus(work.gpus, wants_gpu=prediction.wants_gpu(image)),
+        has_terminal=app.has_terminal,
+    )
+    status = run_errand(app.docker, errand, may_lack_gpu=work.gpus is None)
+    if status:
+        raise CliError(f"`{shlex.join(work.command)}` ended with status {status}")
 
 
 def predict(app: App, source: Source, given: Given, destination: Path | None) -> None:

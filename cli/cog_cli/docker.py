@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,10 @@ from cog_cli.errors import CliError, UsageProblem
 _MODEL_PORT = 5000
 # Shared memory of a model's container, as Cog gives it: data loaders need more than Docker's 64 MB.
 _SHM_SIZE = "6g"
+# Where the project is in an image.
+_PROJECT = "/src"
+# The status of `docker run` when the daemon did not run the command.
+_NOT_STARTED = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class Docker(Protocol):
         """
         ...
 
+    def attach(self, *argv: str) -> int:
+        """Run a command with our stdin, stdout and stderr; return its exit status."""
+        ...
+
     def follow(self, *argv: str) -> AbstractContextManager[Followed]:
         """Run a command beside the block, its output on stderr; it ends with the block."""
         ...
@@ -84,6 +92,53 @@ class Container:
     env: tuple[str, ...] = ()
     gpus: str | None = None
     grace: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A command in a container that has the project's folder in the place of its own copy.
+
+    ``ports`` are pairs of an address of this machine and a port, the same inside;
+    ``has_terminal``: a person types into it.
+    """
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    folder: Path
+    ports: tuple[tuple[str, int], ...] = ()
+    env: tuple[str, ...] = ()
+    gpus: str | None = None
+    has_terminal: bool = False
+
+
+def run_arguments(errand: Errand) -> tuple[str, ...]:
+    """Return the arguments that run ``errand`` to its end, and remove its container then."""
+    mount = _csv("bind", (("source", str(errand.folder)), ("target", _PROJECT)))
+    ports = (word for host, port in errand.ports for word in ("--publish", f"{host}:{port}:{port}"))
+    return (
+        *("run", "--rm", "--name", errand.name, "--interactive"),
+        *(("--tty",) if errand.has_terminal else ()),
+        *("--shm-size", _SHM_SIZE, "--mount", mount, "--workdir", _PROJECT),
+        *ports,
+        *(("--gpus", errand.gpus) if errand.gpus else ()),
+        *(word for each in errand.env for word in ("--env", each)),
+        errand.image,
+        *errand.command,
+    )
+
+
+def run(docker: Docker, errand: Errand, *, may_lack_gpu: bool) -> int:
+    """Run ``errand`` to its end and return the status of its command; CliError if none was run.
+
+    ``may_lack_gpu``: nobody asked for the GPUs, so it is tried again without.
+    """
+    status = docker.attach(*run_arguments(errand))
+    if status == _NOT_STARTED and errand.gpus and may_lack_gpu:
+        return run(docker, replace(errand, gpus=None), may_lack_gpu=False)
+    if status == _NOT_STARTED:
+        raise CliError(f"docker could not start {errand.image}; the reason is above")
+    return status
 
 
 def create_arguments(container: Container) -> tuple[str, ...]:

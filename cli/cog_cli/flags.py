@@ -69,12 +69,24 @@ class LockFlags(BuildFlags):
     upgrade_package: tuple[str, ...]
 
 
-class RunFlags(BuildFlags):
+class ContainerFlags(BuildFlags):
+    """Flags of everything that runs a container."""
+
+    gpus: str | None
+    env: tuple[str, ...]
+
+
+class ExecFlags(ContainerFlags):
+    """Flags of `cog exec`."""
+
+    words: tuple[str, ...]
+    publish: tuple[str, ...]
+
+
+class RunFlags(ContainerFlags):
     """Flags of everything that runs a model."""
 
     image: str | None
-    gpus: str | None
-    env: tuple[str, ...]
     setup_timeout: float
 
 
@@ -127,10 +139,14 @@ build_options = _options(
     click.option("--build-arg", multiple=True, metavar="NAME=VALUE", help="A build argument."),
 )
 
-run_options = _options(
-    click.argument("image", required=False),
+container_options = _options(
     click.option("--gpus", metavar="GPUS", help="GPUs for the container, as docker names them."),
     click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Set a variable."),
+)
+
+run_options = _options(
+    click.argument("image", required=False),
+    container_options,
     click.option(
         "--setup-timeout",
         type=click.FloatRange(min=0, min_open=True),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _VERBS = (
     Elsewhere("build", "cog_cli.verbs.build:build", "Build an image of the project."),
     Elsewhere("doctor", "cog_cli.verbs.doctor:doctor", "Check the project against docs/lint.md."),
+    Elsewhere("exec", "cog_cli.verbs.exec:exec_", "Run a command in the model's environment."),
     Elsewhere("explain", "cog_cli.verbs.explain:explain", "Show what is decided, and why."),
     Elsewhere("init", "cog_cli.verbs.init:init_", "Write the files of a new project."),
     Elsewhere("lock", "cog_cli.verbs.build:lock", "Write pylock.toml: packages of later builds."),

@@ -50,6 +50,15 @@ class DockerCommand:
                 self._await_end(child)
                 raise
 
+    def attach(self, *argv: str) -> int:
+        """Run a command with our stdin, stdout and stderr; Ctrl-C reaches it too."""
+        with self._start(argv, stdin=None, stdout=None, own=False) as child:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                self._await_end(child)
+                raise
+
     @contextmanager
     def feed(self, *argv: str) -> Iterator[IO[bytes]]:
         """Run a command that reads what the block writes; CliError when it fails."""
@@ -82,9 +91,9 @@ class DockerCommand:
         self,
         argv: tuple[str, ...],
         *,
-        stdout: int,
+        stdout: int | None,
         own: bool,
-        stdin: int = subprocess.DEVNULL,
+        stdin: int | None = subprocess.DEVNULL,
         stderr: int | None = None,
     ) -> subprocess.Popen[bytes]:
         try:

@@ -43,6 +43,7 @@ def this_process() -> App:
         time=time.time,
         random=secrets.token_bytes,
         git=_git,
+        has_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
     )
 
 

@@ -69,6 +69,7 @@ class World:
             time=lambda: 1_767_225_600.5,  # 2026-01-01T00:00:00.5Z
             random=lambda size: bytes(range(size)),
             git=lambda argv: self.git.get(argv[0], ""),
+            has_terminal=self.terminal,
         )
         status = main(argv, app)
         self.stderr = shown.getvalue()

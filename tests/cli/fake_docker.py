@@ -51,6 +51,7 @@ class FakeDocker:
     ends_at_once: bool = False
     log: FakeLog = field(default_factory=FakeLog)
     build_status: int = 0
+    run_status: int = 0
     digest: str | None = "sha256:abc"
 
     calls: list[tuple[str, ...]] = field(default_factory=list)
@@ -95,6 +96,14 @@ class FakeDocker:
                 return self._build(argv)
             case _:
                 raise AssertionError(f"docker {' '.join(argv)}: no such command")
+
+    def attach(self, *argv: str) -> int:
+        self.calls.append(argv)
+        assert argv[:2] == ("run", "--rm"), f"docker {' '.join(argv)}: no such command"
+        if "--gpus" in argv and not self.gpus:
+            return 125
+        self.started.append(argv)
+        return self.run_status
 
     @contextmanager
     def follow(self, *argv: str) -> Iterator[Followed]:

@@ -30,6 +30,13 @@ def test_what_is_shown_goes_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert capfd.readouterr() == ("", "err\n")
 
 
+def test_an_attached_command_has_our_streams(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert docker(tmp_path, "echo out; echo err >&2; exit 5").attach("run", "x") == 5
+    assert capfd.readouterr() == ("out\n", "err\n")
+
+
 def test_a_followed_command_prints_what_is_left_before_the_block_is_over(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
