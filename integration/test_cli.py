@@ -94,6 +94,30 @@ def test_exec_works_on_the_folder_and_leaves_no_container(one_place: Workplace) 
     assert containers(one_place) == before
 
 
+TRAINER = """\
+from pathlib import Path as File
+
+from cog import Path
+
+
+def train(steps: int) -> Path:
+    made = File("/tmp/made.txt")
+    made.write_text("trained " * steps)
+    return Path(made)
+"""
+
+
+def test_a_training_leaves_its_weights(one_place: Workplace) -> None:
+    config = 'build:\n  python_version: "3.12"\ntrain: train.py:train\n'
+    project = one_place.project({"cog.yaml": config, "train.py": TRAINER})
+    before = containers(one_place)
+    done = cog(one_place, project, "train", "-i", "steps=2")
+    assert done.returncode == 0, done.stderr
+    assert (project / "weights.txt").read_text() == "trained trained "
+    assert '"cog train" is deprecated' in done.stderr
+    assert containers(one_place) == before
+
+
 def test_a_broken_project_shows_its_line(one_place: Workplace) -> None:
     project = one_place.project({"cog.yaml": "build:\n  gpus: true\n"})
     done = cog(one_place, project, "build", "-t", "cogkit-cli-broken")

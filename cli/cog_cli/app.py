@@ -13,6 +13,7 @@ from cog_cli.certificates import VARIABLE, certificates
 from cog_cli.container import LOG_ENV, Patience
 from cog_cli.docker import Container, Docker, image_reference
 from cog_cli.errors import CliError
+from cog_cli.interface import Task
 from cog_cli.model import Clock
 from cog_cli.project import Project
 from cog_cli.screen import Screen
@@ -185,8 +186,12 @@ def project_progress(app: App, chosen: str | None) -> str | None:
     return app.env.get("BUILDKIT_PROGRESS") or "quiet"
 
 
-def need_predictor(project: Project) -> str:
-    """Return the OpenAPI document of the project's predictor; CliError when it names none."""
-    if not project.schema:
-        raise CliError(f"{project.file.name} names no predictor; add 'run: run.py:Runner'")
+def need_schema(project: Project, task: Task) -> str:
+    """Return the OpenAPI document of the project; CliError when its config names nothing to run.
+
+    It is empty where only running code tells it.
+    """
+    config = project.config
+    if config.predictor is None and config.train is None:
+        raise CliError(f"{project.file.name} {task.lacking}")
     return project.schema

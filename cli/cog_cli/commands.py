@@ -16,14 +16,14 @@ from cog_cli.app import (
     build_project,
     chosen_gpus,
     export_target,
-    need_predictor,
+    need_schema,
     project_progress,
 )
 from cog_cli.container import running
 from cog_cli.docker import Errand, Image, image_reference, inspect_image, layer_sizes
 from cog_cli.docker import run as run_errand
 from cog_cli.errors import CliError
-from cog_cli.interface import Interface, interface
+from cog_cli.interface import PREDICT, Interface, Task, interface
 from cog_cli.predict import Given
 from cog_cli.push import Moment, push_labels, push_target
 from cog_frontend import plan
@@ -40,6 +40,7 @@ class Source:
     config: str
     build: BuildChoices
     run: RunChoices
+    task: Task = PREDICT
 
 
 def build(app: App, config: str, choices: BuildChoices, *, as_json: bool) -> None:
@@ -131,19 +132,22 @@ def execute(app: App, config: str, choices: BuildChoices, work: Work) -> None:
 
 
 def predict(app: App, source: Source, given: Given, destination: Path | None) -> None:
-    """Run one prediction and show its output.
+    """Run one prediction, or another task of the source, and show its output.
 
     The inputs are judged before anything is built or started.
     """
     name, image, model = _ready_to_run(app, source, given)
     values = given.values(model)
     container = source.run.container(app, name, wants_gpu=prediction.wants_gpu(image))
+    if source.task.arguments:
+        command = (*image.command, *source.task.arguments)
+        container = replace(container, command=command)
     app.screen.step(f"starting {name}")
     patience = source.run.patience(app)
     may_lack_gpu = source.run.gpus is None
     with running(app.docker, container, patience, may_lack_gpu=may_lack_gpu) as ready:
         app.screen.step("predicting")
-        answer = ready.model.predict(values)
+        answer = ready.model.predict(values, source.task.route)
     if given.document is not None:
         _show_answer(app, answer, destination)
     else:
@@ -156,13 +160,13 @@ def _ready_to_run(app: App, source: Source, given: Given | None) -> tuple[str, I
         name = image_reference(source.image)
     else:
         project = app.project(source.config)
-        schema = need_predictor(project)
-        if given is not None:
-            given.values(interface(schema))
+        schema = need_schema(project, source.task)
+        if given is not None and schema:
+            given.values(interface(schema, source.task))
         progress = project_progress(app, source.build.progress)
         name = build_project(app, project, replace(source.build, progress=progress)).image
     image = prediction.find_image(app.docker, name)
-    return name, image, prediction.image_interface(image, name)
+    return name, image, prediction.image_interface(image, name, source.task)
 
 
 def _show_answer(app: App, answer: dict[str, object], destination: Path | None) -> None:

@@ -76,11 +76,14 @@ class Image:
     """What an image says of itself."""
 
     labels: Mapping[str, str]
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """A container of a model: ``port`` None is any free port of ``host``.
+
+    ``command`` takes the place of the image's, unless it is empty.
 
     ``grace`` is how many seconds the server has to end in order before it is killed.
     """
@@ -91,6 +94,7 @@ class Container:
     port: int | None = None
     env: tuple[str, ...] = ()
     gpus: str | None = None
+    command: tuple[str, ...] = ()
     grace: int = 0
 
 
@@ -151,6 +155,7 @@ def create_arguments(container: Container) -> tuple[str, ...]:
         *gpus,
         *env,
         container.image,
+        *container.command,
     )
 
 
@@ -237,7 +242,7 @@ def inspect_image(docker: Docker, name: str) -> Image | None:
     if answer.status:
         return None
     config = json.loads(answer.stdout)[0].get("Config") or {}
-    return Image(config.get("Labels") or {})
+    return Image(config.get("Labels") or {}, tuple(config.get("Cmd") or ()))
 
 
 def layer_sizes(docker: Docker, name: str) -> tuple[int, ...]:

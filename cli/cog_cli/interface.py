@@ -14,6 +14,34 @@ LABEL = "run.cog.openapi_schema"
 Schema = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a model is asked to do: what its server is told for it, and where it is asked.
+
+    ``prefix`` begins the names of its components in the OpenAPI document; ``lacking`` is said of a
+    config without it, and what to do.
+    """
+
+    prefix: str
+    route: str
+    arguments: tuple[str, ...]
+    lacking: str
+
+
+PREDICT = Task(
+    prefix="",
+    route="/predictions",
+    arguments=(),
+    lacking="names no predictor; add 'run: run.py:Runner'",
+)
+TRAIN = Task(
+    prefix="Training",
+    route="/trainings",
+    arguments=("--x-mode", "train"),
+    lacking="names nothing that trains; add 'train: train.py:train'",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """One input: ``schema`` is its JSON Schema with references resolved."""
@@ -36,11 +64,18 @@ class Interface:
         return resolve(schema, self.components)
 
 
-def interface(text: str) -> Interface:
-    """Return the interface in an OpenAPI document; CliError when it is none of a model."""
+def interface(text: str, task: Task = PREDICT) -> Interface:
+    """Return the interface of a task in an OpenAPI document.
+
+    CliError when it is none of a model, or of one that cannot do the task.
+    """
     try:
         components = json.loads(text)["components"]["schemas"]
-        inputs = components["Input"]
+        if (
+            {"Input", "TrainingInput"} & components.keys()
+        ) and task.prefix + "Input" not in components:
+            raise CliError(f"the model {task.lacking} to its cog.yaml")
+        inputs = components[task.prefix + "Input"]
         required = frozenset(inputs.get("required", ()))
         properties = inputs.get("properties", {}).items()
         found = [
@@ -52,7 +87,9 @@ def interface(text: str) -> Interface:
             f"the image's label {LABEL} does not describe a model: rebuild the image"
         ) from error
     found.sort(key=lambda each: each.schema.get("x-order", len(found)))
-    return Interface(tuple(found), resolve(components.get("Output", {}), components), components)
+    return Interface(
+        tuple(found), resolve(components.get(task.prefix + "Output", {}), components), components
+    )
 
 
 # A document of ours never nests references deeper; a cycle would.

@@ -33,6 +33,7 @@ _VERBS = (
     Elsewhere("push", "cog_cli.verbs.build:push", "Build an image of the project and push it."),
     Elsewhere("run", "cog_cli.verbs.run:run", "Run one prediction."),
     Elsewhere("serve", "cog_cli.verbs.run:serve", "Serve a model over HTTP."),
+    Elsewhere("train", "cog_cli.verbs.run:train"),
 )
 
 

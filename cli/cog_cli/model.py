@@ -64,14 +64,14 @@ class Model:
             return None
         return answer if isinstance(answer, dict) else None
 
-    def predict(self, inputs: dict[str, object]) -> dict[str, Any]:
-        """Run one prediction to its end and return the server's answer.
+    def predict(self, inputs: dict[str, object], route: str = "/predictions") -> dict[str, Any]:
+        """Run one prediction, or what ``route`` is for, to its end; return the server's answer.
 
         CliError when the inputs are refused or the server is gone.
         """
         body = json.dumps({"input": inputs}).encode()
         try:
-            status, content = self._request("POST", "/predictions", body, timeout=None)
+            status, content = self._request("POST", route, body, timeout=None)
             answer = json.loads(content)
         except (OSError, http.client.HTTPException) as error:
             raise CliError(

@@ -11,7 +11,7 @@ from cog_cli import docker as docker_cli
 from cog_cli.docker import Docker, Image
 from cog_cli.errors import CliError
 from cog_cli.inputs import Values, parse_document, parse_inputs
-from cog_cli.interface import LABEL, Interface, interface
+from cog_cli.interface import LABEL, Interface, Task, interface
 from cog_cli.outputs import present, write
 from cog_cli.screen import Screen
 
@@ -45,12 +45,12 @@ def find_image(docker: Docker, name: str) -> Image:
     return image
 
 
-def image_interface(image: Image, name: str) -> Interface:
+def image_interface(image: Image, name: str, task: Task) -> Interface:
     """Return what a model image takes and returns; CliError for any other image."""
     text = image.labels.get(LABEL)
     if not text:
         raise CliError(f"'{name}' is no model image: it has no label {LABEL}")
-    return interface(text)
+    return interface(text, task)
 
 
 def wants_gpu(image: Image) -> bool:

@@ -136,6 +136,8 @@ class _Reader:
 
     def _schema(self, handlers: _Handlers) -> _Schema:
         predictor, train = handlers["predict"], handlers["train"]
+        if self._config.predictor is None and isinstance(train, Predictor):
+            return _Schema(document=schema_json(openapi(train, version=VERSION)))
         if not isinstance(predictor, Predictor):
             return _Schema()
         self._check_concurrency(predictor)

@@ -116,7 +116,8 @@ class FakeDocker:
     def _inspect(self, name: str) -> Answer:
         if name not in self.images:
             return failure(f"No such image: {name}")
-        return Answer(0, json.dumps([{"Config": {"Labels": dict(self.images[name])}}]), "")
+        config = {"Labels": dict(self.images[name]), "Cmd": ["python", "serve.py"]}
+        return Answer(0, json.dumps([{"Config": config}]), "")
 
     def _start(self, created: tuple[str, ...]) -> Answer:
         port = created[created.index("--publish") + 1].split(":")[1]

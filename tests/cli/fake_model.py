@@ -16,6 +16,7 @@ class FakeModel:
     def __init__(self, port: int) -> None:
         self.address = f"127.0.0.1:{port}"
         self.health: list[dict[str, Any]] = [{"status": "READY"}]
+        self.route = "/predictions"
         self.status = 200
         self.answer: Any = {"status": "succeeded", "output": None}
         self.requests: list[Any] = []
@@ -34,7 +35,7 @@ def serving() -> Iterator[FakeModel]:
             self._send(200, model.next_health())
 
         def do_POST(self) -> None:
-            assert self.path == "/predictions"
+            assert self.path == model.route
             body = self.rfile.read(int(self.headers["Content-Length"]))
             model.requests.append(json.loads(body))
             self._send(model.status, model.answer)

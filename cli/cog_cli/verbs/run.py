@@ -1,8 +1,9 @@
-"""``cog run`` and ``cog serve``: what is typed to run a model."""
+"""``cog run``, ``cog serve`` and ``cog train``: what is typed to run a model."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -21,6 +22,7 @@ from cog_cli.flags import (
     run_options,
 )
 from cog_cli.inputs import split_pair
+from cog_cli.interface import TRAIN
 from cog_cli.predict import Given
 
 
@@ -34,13 +36,25 @@ def run(app: App, **flags: Unpack[PredictFlags]) -> None:
 
     The output goes to stdout or, if it is files, into output.<ext>; logs go to stderr.
     """
-    given = Given(
-        pairs=tuple(map(split_pair, flags["pairs"])), document=_document(flags["document"])
-    )
-    if given.pairs and given.document is not None:
-        raise click.UsageError("-i and --json cannot be used together")
-    source = _source(app, flags)
-    commands.predict(app, source, given, flags["output"])
+    commands.predict(app, _source(app, flags), _given(flags), flags["output"])
+
+
+@click.command(epilog=EPILOG, hidden=True)
+@run_options
+@predict_options
+@build_options
+@click.pass_obj
+def train(app: App, **flags: Unpack[PredictFlags]) -> None:
+    """Run one training with IMAGE, or with the project here, which is built first.
+
+    Files of the output go to `weights`, or where -o says.
+    """
+    app.screen.note('"cog train" is deprecated and will be removed')
+    given = _given(flags)
+    # --json shows the whole answer, as with `cog run`.
+    default = Path("weights") if given.document is None else None
+    source = replace(_source(app, flags), task=TRAIN)
+    commands.predict(app, source, given, flags["output"] or default)
 
 
 @click.command(epilog=EPILOG, hidden=True)
@@ -78,6 +92,16 @@ def _source(app: App, flags: RunFlags) -> commands.Source:
         build=build_choices(flags),
         run=RunChoices(gpus=flags["gpus"], env=flags["env"], setup_timeout=flags["setup_timeout"]),
     )
+
+
+def _given(flags: PredictFlags) -> Given:
+    """Return the inputs as they were typed."""
+    given = Given(
+        pairs=tuple(map(split_pair, flags["pairs"])), document=_document(flags["document"])
+    )
+    if given.pairs and given.document is not None:
+        raise click.UsageError("-i and --json cannot be used together")
+    return given
 
 
 def _document(text: str | None) -> str | None:
