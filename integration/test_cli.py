@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -92,6 +93,23 @@ def test_exec_works_on_the_folder_and_leaves_no_container(one_place: Workplace) 
     assert failed.returncode == 1
     assert "ended with status 7" in failed.stderr
     assert containers(one_place) == before
+
+
+def test_a_login_is_kept_by_docker(one_place: Workplace, tmp_path: Path) -> None:
+    """The registry takes every login; what is tried is that Docker's config has it afterwards."""
+    done = subprocess.run(
+        [COG, "login", one_place.engine.registry, "-u", "ada", "--token-stdin"],
+        cwd=tmp_path,
+        env={**one_place.engine.env, "DOCKER_CONFIG": str(tmp_path)},
+        input="secret\n",
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "config.json").read_text())["auths"][one_place.engine.registry]
+    assert base64.b64decode(kept["auth"]) == b"ada:secret"
+    assert "secret" not in done.stdout + done.stderr
 
 
 TRAINER = """\

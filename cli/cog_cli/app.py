@@ -14,6 +14,7 @@ from cog_cli.container import LOG_ENV, Patience
 from cog_cli.docker import Container, Docker, image_reference
 from cog_cli.errors import CliError
 from cog_cli.interface import Task
+from cog_cli.login import Fetch
 from cog_cli.model import Clock
 from cog_cli.project import Project
 from cog_cli.screen import Screen
@@ -29,7 +30,8 @@ class App:
 
     ``time`` is the Unix time in seconds, ``random`` gives as many random bytes as it is asked for;
     ``git`` runs git in the current folder and returns what it printed, "" where that fails.
-    ``has_terminal``: stdin and stdout are a person's.
+    ``has_terminal``: stdin and stdout are a person's. ``ask`` asks that person; with True the
+    answer is not shown.
     ``builder`` builds in this process, ``buildx`` over Docker's buildx.
     """
 
@@ -45,6 +47,8 @@ class App:
     random: Callable[[int], bytes]
     git: Callable[[tuple[str, ...]], str]
     has_terminal: bool
+    fetch: Fetch
+    ask: Callable[[str, bool], str]
 
     def project(self, filename: str, *, relock: bool = False) -> Project:
         """Return the project around the current folder, without problems.

@@ -51,8 +51,8 @@ class Followed(Protocol):
 class Docker(Protocol):
     """Runs ``docker`` with the arguments given."""
 
-    def ask(self, *argv: str) -> Answer:
-        """Run a command to its end and return what it printed."""
+    def ask(self, *argv: str, typed: str = "") -> Answer:
+        """Run a command to its end, ``typed`` on its stdin, and return what it printed."""
         ...
 
     def show(self, *argv: str, progress_only: bool = False) -> int:
@@ -234,6 +234,13 @@ def require_docker(docker: Docker) -> None:
         raise CliError(
             f"no Docker daemon answers; start Docker or set DOCKER_HOST ({_last_line(answer)})"
         )
+
+
+def login(docker: Docker, host: str, username: str, secret: str) -> None:
+    """Have docker check a login and keep it where it keeps all; CliError with its reason."""
+    answer = docker.ask("login", host, "--username", username, "--password-stdin", typed=secret)
+    if answer.status:
+        raise CliError(f"cannot log in to {host}: {_last_line(answer)}")
 
 
 def inspect_image(docker: Docker, name: str) -> Image | None:

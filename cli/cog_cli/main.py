@@ -29,6 +29,7 @@ _VERBS = (
     Elsewhere("explain", "cog_cli.verbs.explain:explain", "Show what is decided, and why."),
     Elsewhere("init", "cog_cli.verbs.init:init_", "Write the files of a new project."),
     Elsewhere("lock", "cog_cli.verbs.build:lock", "Write pylock.toml: packages of later builds."),
+    Elsewhere("login", "cog_cli.verbs.login:login", "Log in to a registry."),
     Elsewhere("predict", "cog_cli.verbs.run:predict"),
     Elsewhere("push", "cog_cli.verbs.build:push", "Build an image of the project and push it."),
     Elsewhere("run", "cog_cli.verbs.run:run", "Run one prediction."),

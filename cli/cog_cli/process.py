@@ -28,12 +28,14 @@ class DockerCommand:
     env: Mapping[str, str]
     grace: float = 10.0
 
-    def ask(self, *argv: str) -> Answer:
-        """Run a command to its end and return what it printed."""
-        child = self._start(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, own=True)
+    def ask(self, *argv: str, typed: str = "") -> Answer:
+        """Run a command to its end, ``typed`` on its stdin, and return what it printed."""
+        pipe = subprocess.PIPE
+        stdin = pipe if typed else subprocess.DEVNULL
+        child = self._start(argv, stdin=stdin, stdout=pipe, stderr=pipe, own=True)
         with child:
             try:
-                stdout, stderr = child.communicate()
+                stdout, stderr = child.communicate(typed.encode() or None)
             except KeyboardInterrupt:
                 self._await_end(child)
                 raise

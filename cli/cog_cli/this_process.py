@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
+
+import click
 
 from cog_cli.app import App
 from cog_cli.builder.native import NativeBuilder
@@ -17,6 +20,8 @@ from cog_cli.buildx import BuildxBuilder
 from cog_cli.model import Clock
 from cog_cli.process import DockerCommand
 from cog_cli.screen import screen
+
+_FETCH_SECONDS = 30
 
 
 def this_process() -> App:
@@ -44,6 +49,8 @@ def this_process() -> App:
         random=secrets.token_bytes,
         git=_git,
         has_terminal=sys.stdin.isatty() and sys.stdout.isatty(),
+        fetch=_fetch,
+        ask=_ask,
     )
 
 
@@ -57,3 +64,19 @@ def _git(argv: tuple[str, ...]) -> str:
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+def _fetch(url: str, form: bytes | None) -> tuple[int, bytes]:
+    # Imported for a login alone: TLS takes a while to load.
+    request = import_module("urllib.request")
+    try:
+        with request.urlopen(url, form, timeout=_FETCH_SECONDS) as answer:
+            return answer.status, answer.read()
+    except request.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def _ask(text: str, hidden: bool) -> str:  # noqa: FBT001 # a callable of App, which has no keywords
+    answer: str = click.prompt(text, hide_input=hidden, err=True)
+    return answer

@@ -38,6 +38,9 @@ class World:
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
     git: dict[str, str] = field(default_factory=dict)
+    web: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    fetched: list[tuple[str, bytes | None]] = field(default_factory=list)
     terminal: bool = False
     now: float = 0.0
     interrupted_after: float | None = None
@@ -70,10 +73,22 @@ class World:
             random=lambda size: bytes(range(size)),
             git=lambda argv: self.git.get(argv[0], ""),
             has_terminal=self.terminal,
+            fetch=self.fetch,
+            ask=self._ask,
         )
         status = main(argv, app)
         self.stderr = shown.getvalue()
         return status
+
+    def fetch(self, url: str, form: bytes | None) -> tuple[int, bytes]:
+        self.fetched.append((url, form))
+        if url not in self.web:
+            raise ConnectionRefusedError("refused")
+        return self.web[url]
+
+    def _ask(self, text: str, hidden: bool) -> str:  # noqa: FBT001
+        assert hidden == (text != "Username")
+        return self.answers[text]
 
     def _sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -54,15 +54,21 @@ class FakeDocker:
     run_status: int = 0
     digest: str | None = "sha256:abc"
 
+    password: str = "secret"
+    logins: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     containers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     started: list[tuple[str, ...]] = field(default_factory=list)
 
-    def ask(self, *argv: str) -> Answer:  # noqa: PLR0911 - one answer per command
+    def ask(self, *argv: str, typed: str = "") -> Answer:  # noqa: PLR0911 - one answer per command
         self.calls.append(argv)
         if not self.daemon:
             return Answer(1, "", NO_DAEMON + "\n")
         match argv:
+            case ("login", host, "--username", user, "--password-stdin"):
+                if typed != self.password:
+                    return failure(f"Get https://{host}/v2/: unauthorized")
+                self.logins[host] = user
             case ("version", *_):
                 return Answer(0, "28.5.2\n", "")
             case ("history", *_):

@@ -22,6 +22,11 @@ def test_an_answer_holds_what_the_command_printed(tmp_path: Path) -> None:
     assert (answer.status, answer.stdout, answer.stderr) == (3, "out version\n", "err\n")
 
 
+def test_a_secret_is_typed_and_in_no_argument(tmp_path: Path) -> None:
+    answer = docker(tmp_path, 'read word; echo "$word $*"').ask("login", typed="secret\n")
+    assert answer.stdout == "secret login\n"
+
+
 def test_what_is_shown_goes_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     command = docker(tmp_path, "echo out; echo err >&2; exit 4")
     assert command.show("pull", "x") == 4
