@@ -27,7 +27,7 @@ from cog_cli.interface import PREDICT, Interface, Task, interface
 from cog_cli.predict import Given
 from cog_cli.push import Moment, push_labels, push_target
 from cog_frontend import plan
-from cog_frontend.options import TARGET_LOCK
+from cog_frontend.options import TARGET_BASE, TARGET_LOCK
 
 _SERVE_GRACE_SECONDS = 3  # as Cog's command
 
@@ -111,11 +111,12 @@ class Work:
 
 
 def execute(app: App, config: str, choices: BuildChoices, work: Work) -> None:
-    """Build the project and run a command in it; CliError when the command fails."""
+    """Build the project's environment and run a command in it; CliError when that fails."""
     project = app.project(config)
-    progress = project_progress(app, choices.progress)
-    name = build_project(app, project, replace(choices, progress=progress)).image
-    image = prediction.find_image(app.docker, name)
+    choices = replace(choices, progress=project_progress(app, choices.progress))
+    if not project.config.weights:  # they are in the whole image only
+        choices = replace(choices, target=TARGET_BASE, tags=(project.environment,))
+    name = build_project(app, project, choices).image
     errand = Errand(
         name=f"cog-{app.token()}",
         image=name,
@@ -123,7 +124,7 @@ def execute(app: App, config: str, choices: BuildChoices, work: Work) -> None:
         folder=project.root,
         ports=work.ports,
         env=work.env,
-        gpus=chosen_gpus(work.gpus, wants_gpu=prediction.wants_gpu(image)),
+        gpus=chosen_gpus(work.gpus, wants_gpu=project.config.build.gpu),
         has_terminal=app.has_terminal,
     )
     status = run_errand(app.docker, errand, may_lack_gpu=work.gpus is None)

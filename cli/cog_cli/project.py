@@ -57,6 +57,11 @@ class Project:
         """The image's name: ``image`` in the config, else ``cog-`` and the folder's name."""
         return self.config.name.text if self.config.name else default_image(self.root.name)
 
+    @property
+    def environment(self) -> str:
+        """The name of the image of its environment alone, which no build of the project takes."""
+        return f"{default_image(self.root.name)}-base"
+
 
 def default_image(folder: str) -> str:
     """Return the name of the image of a project in ``folder``: valid in any case."""

@@ -50,6 +50,7 @@ ARG_TOOLBOX = "COGKIT_TOOLBOX"
 ARG_HUB = "HF_ENDPOINT"
 ARG_SEPARATE = "COGKIT_SEPARATE_WEIGHTS"
 TARGET_LOCK = "lock"
+TARGET_BASE = "base"
 
 RESOLVE_MODES = ("default", "pull", "local")
 ATTESTATIONS = ("sbom", "provenance")

@@ -10,7 +10,7 @@ import buildkit_llb as llb
 from cog_frontend import plan
 from cog_frontend.config import Config
 from cog_frontend.errors import FrontendError, near
-from cog_frontend.options import TARGET_LOCK
+from cog_frontend.options import TARGET_BASE, TARGET_LOCK
 from cog_frontend.plan.layout import SCHEMA
 
 # Layers, by stage, that hold something of the project: an edit of code changes them.
@@ -107,7 +107,7 @@ class Target:
 TARGETS = (
     Target(name="image", description="the model's image (default)"),
     Target(
-        name="base",
+        name=TARGET_BASE,
         description="the environment without the project: packages, and what `run` made",
         change=_base,
     ),

@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 
 from cog_cli.docker import Errand, run_arguments
-from tests.cli.conftest import World, openapi
+from tests.cli.conftest import World
 
 CONFIG = 'build:\n  python_version: "3.12"\n'
-GPU_LABEL = {"run.cog.config": '{"build": {"gpu": true}}'}
+ON_GPU = f"{CONFIG}  gpu: true\n"
+WITH_WEIGHTS = f"""{CONFIG}weights:
+  - target: /weights
+    source: models
+"""
 
 
 @pytest.fixture
 def project(world: World) -> World:
     world.write("cog.yaml", CONFIG)
-    world.image("cog-my-project", openapi({}, {}))
     return world
 
 
@@ -23,15 +26,32 @@ def ran(world: World) -> str:
     return " ".join(argv)
 
 
-def test_the_command_runs_in_the_project_that_was_built(project: World) -> None:
+def test_the_command_runs_in_the_environment_that_was_built(project: World) -> None:
     assert project.cog("exec", "python", "-m", "timeit", "-f", "--help") == 0
     (build,) = project.builder.requests
     assert build.progress == "quiet"
-    assert ran(project).endswith(" cog-my-project python -m timeit -f --help")
+    assert build.target == "base"
+    assert build.tags == ("cog-my-project-base",)
+    assert ran(project).endswith(" cog-my-project-base python -m timeit -f --help")
     assert f"--mount type=bind,source={project.folder},target=/src --workdir /src" in ran(project)
     assert " --interactive " in ran(project)
     assert "--tty" not in ran(project)
     assert "--publish" not in ran(project)
+
+
+def test_a_project_with_weights_is_built_whole(project: World) -> None:
+    project.write("cog.yaml", WITH_WEIGHTS)
+    assert project.cog("exec", "ls", "/weights") == 0
+    (build,) = project.builder.requests
+    assert build.target is None
+    assert build.tags == ("cog-my-project",)
+    assert ran(project).endswith(" cog-my-project ls /weights")
+
+
+def test_the_name_of_the_image_is_not_that_of_the_environment(project: World) -> None:
+    project.write("cog.yaml", f"{CONFIG}image: registry.example/owner/model:1\n")
+    assert project.cog("exec", "sh") == 0
+    assert ran(project).endswith(" cog-my-project-base sh")
 
 
 def test_a_person_gets_a_terminal(project: World) -> None:
@@ -64,13 +84,13 @@ def test_no_command_is_wrong_usage(project: World, capsys: pytest.CaptureFixture
 
 
 def test_gpus_are_used_where_there_are_some(project: World) -> None:
-    project.image("cog-my-project", openapi({}, {}), **GPU_LABEL)
+    project.write("cog.yaml", ON_GPU)
     assert project.cog("exec", "nvidia-smi") == 0
     assert " --gpus all " in ran(project)
 
 
 def test_where_there_are_none_it_is_tried_without(project: World) -> None:
-    project.image("cog-my-project", openapi({}, {}), **GPU_LABEL)
+    project.write("cog.yaml", ON_GPU)
     project.docker.gpus = False
     assert project.cog("exec", "python") == 0
     assert "--gpus" not in ran(project)
@@ -79,7 +99,7 @@ def test_where_there_are_none_it_is_tried_without(project: World) -> None:
 def test_gpus_that_were_asked_for_are_not_dropped(project: World) -> None:
     project.docker.gpus = False
     assert project.cog("exec", "--gpus", "1", "python") == 1
-    assert "docker could not start cog-my-project; the reason is above" in project.stderr
+    assert "docker could not start cog-my-project-base; the reason is above" in project.stderr
 
 
 def test_a_folder_may_be_called_anything() -> None:
