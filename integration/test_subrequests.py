@@ -52,7 +52,7 @@ def test_the_targets_are_listed(one_place: Workplace) -> None:
 
 
 def test_the_questions_are_described(one_place: Workplace) -> None:
-    assert "frontend.outline" in asked(one_place, "subrequests.describe")
+    assert "\nsubrequests.describe 1.0.0" in asked(one_place, "subrequests.describe")
 
 
 def test_an_unknown_question_is_refused(one_place: Workplace) -> None:
