@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
+import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from integration.conftest import Workplace
+from integration.conftest import SECOND_STORE, Workplace
 from integration.frontend_images import run_docker
+from integration.layers import commands_run
 
 PYDANTIC_1 = "pydantic<2\ntyping-extensions==4.7.1\nclick==7.1.2\nhttpx==0.23.0\n"
 HOSTILE_PREDICT = """\
@@ -138,6 +142,65 @@ predict: predict.py:run
     assert without.code
     assert "secret token: not found" in without.output
     assert ">>>         - type: secret" in without.output
+
+
+def test_a_changed_secret_runs_its_command_again_and_is_nowhere(
+    place: Workplace, tmp_path: Path
+) -> None:
+    project = place.project(
+        {
+            "cog.yaml": """\
+build:
+  python_version: "3.12"
+  run:
+    - echo $RANDOM$$ > /plain.txt
+    - command: wc -c < /run/secrets/token > /length.txt && cat /proc/uptime >> /length.txt
+      mounts: [{type: secret, id: token, target: /run/secrets/token}]
+predict: predict.py:run
+""",
+            "predict.py": "def run() -> str:\n    return open('/length.txt').read().strip()\n",
+        }
+    )
+    token = tmp_path / "token"
+    values = [secrets.token_hex(24) for _ in range(2)]
+    options = ["--secret", f"id=token,src={token}"]
+    cache = tmp_path / "cache"
+    if place.kind != SECOND_STORE:
+        options += ["--provenance=mode=max", f"--cache-to=type=local,dest={cache},mode=max"]
+    ran: list[set[str]] = []
+    saved: list[Path] = []
+    printed = ""
+    for number, value in enumerate([values[0], values[0], values[1]]):
+        token.write_text(value)
+        tag, result = place.build(project, *options)
+        assert result.code == 0, result.output
+        printed += result.output
+        ran.append({name for name in commands_run(result.output) if name.startswith("[run ")})
+        saved.append(tmp_path / f"{number}.tar")
+        run_docker(place.engine, "save", "--output", str(saved[-1]), tag)
+    assert {name.partition("]")[0] for name in ran[0]} == {"[run 1/2", "[run 2/2"}
+    assert ran[1] == set()
+    assert {name.partition("]")[0] for name in ran[2]} == {"[run 2/2"}
+    everything = [printed.encode(), *(data for path in saved for data in unpacked(path))]
+    everything += [data for path in cache.rglob("*") if path.is_file() for data in unpacked(path)]
+    assert len(everything) > 10
+    assert any(b"/run/secrets/token" in data for data in everything), "the search sees commands"
+    for value in values:
+        assert not [data[:200] for data in everything if value.encode() in data]
+
+
+def unpacked(path: Path) -> Iterator[bytes]:
+    """What a file holds, and the members of an archive or of a compressed one."""
+    yield path.read_bytes()
+    if tarfile.is_tarfile(path):
+        with tarfile.open(path) as archive:
+            members = [archive.extractfile(member) for member in archive if member.isfile()]
+            for number, content in enumerate(members):
+                assert content is not None
+                inner = path.with_name(f"{path.name}.{number}")
+                inner.write_bytes(content.read())
+                yield from unpacked(inner)
+                inner.unlink()
 
 
 def test_local_wheels_and_included_files(place: Workplace) -> None:

@@ -5,7 +5,7 @@ Everything goes through a ``Bridge``; the same code runs in a container and in a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -61,6 +61,7 @@ class _Started:
     project: Pending[plan.Project]
     planner: Callable[[plan.Project], plan.Plan]
     describe: Callable[[plan.Project, bytes], plan.Project]
+    secrets: Pending[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +221,23 @@ class Build:
             project=locking.start(),
             planner=planner,
             describe=partial(describe_project, config, self._files.read),
+            secrets=self._start_secrets(first, around, platform),
         )
+
+    def _start_secrets(
+        self, planned: plan.Plan, around: Surroundings, platform: llb.Platform
+    ) -> Pending[Mapping[str, str]]:
+        """Ask for digests of the secrets that commands use; a file of facts runs no command."""
+        if not self._target.is_image or not planned.stage(plan.SECRETS):
+            return Pending(dict)
+        solving = self._start_solve(convert_layer(planned, around, plan.SECRETS), platform)
+
+        def read() -> Mapping[str, str]:
+            ref = solving.result()
+            assert ref is not None  # the layer has a step
+            return plan.read_digests(self._bridge.read_file(ref, plan.SECRETS_FILE))
+
+        return Pending(read)
 
     def _solve(self, started: _Started) -> _Solved:
         """Start the solve of one platform's image."""
@@ -243,7 +260,7 @@ class Build:
 
     def _described(self, started: _Started) -> plan.Project:
         """Return the project with its schema, run for it where its source does not tell."""
-        project = started.project.result()
+        project = replace(started.project.result(), secrets=started.secrets.result())
         if self._weighing:
             project = replace(project, known=self._weighing.known())
         if not project.describe or not self._target.has_project:
@@ -292,7 +309,7 @@ class Build:
             source=source,
             can_merge={"mergeop", "diffop"} <= self._bridge.ping().llb,
             no_cache=options.no_cache,
-            no_cache_layers=options.no_cache_layers,
+            no_cache_layers=options.no_cache_layers | {plan.SECRETS},
             sandbox=options.sandbox,
             cache_namespace=options.build_arg(ARG_CACHE_NAMESPACE),
             base_key=base.pinned,

@@ -86,10 +86,12 @@ class Tree:
         return Tree({at: each for at, each in self.entries.items() if not _within(gone, at)})
 
     def under(self, path: str) -> Tree:
-        """What is below a directory, as a tree of its own."""
+        """What is below a directory, as a tree of its own; of a file, the file as its root."""
         root = self.resolve(path)
         if not root:
             return self
+        if self.entries[root].data:
+            return Tree({"": self.entries[root]})
         below = {at: each for at, each in self.entries.items() if at.startswith(root + "/")}
         return Tree({at[len(root) + 1 :]: each for at, each in below.items()})
 
@@ -116,7 +118,7 @@ class Tree:
 
     def __getitem__(self, path: str) -> Entry:
         at = self.resolve(path)
-        return self.entries[at] if at else DIR
+        return self.entries.get(at, DIR)
 
     def __contains__(self, path: str) -> bool:
         try:

@@ -13,6 +13,7 @@ from cog_frontend.plan.packages import LOCK
 from cog_frontend.plan.record import LABEL, DecisionRecord, Record, read_record, record, record_json
 from cog_frontend.plan.relock import ARG_UPGRADE, EVERYTHING, Relock, lock_path, read_relock
 from cog_frontend.plan.requirements import Requirements, from_packages, read_requirements
+from cog_frontend.plan.secret_digests import SECRETS, SECRETS_FILE, read_digests
 from cog_frontend.plan.separate import Listed
 from cog_frontend.plan.stack import Facts, Stack
 from cog_frontend.plan.tested import TESTED, tested_layer
@@ -30,6 +31,8 @@ __all__ = [
     "LABEL",
     "LOCK",
     "LOCK_FILE",
+    "SECRETS",
+    "SECRETS_FILE",
     "TESTED",
     "WEIGHTS",
     "Change",
@@ -62,6 +65,7 @@ __all__ = [
     "lock_path",
     "make_plan",
     "plan_json",
+    "read_digests",
     "read_lock",
     "read_record",
     "read_relock",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cog_frontend.config import Build, Command, CopyEntry, Located, SecretMount, SshMount
 from cog_frontend.plan import layout
-from cog_frontend.plan.model import Copy, Exec, Layer, Mount, Secret, Ssh
+from cog_frontend.plan.model import Copy, Exec, Layer, Mount, Secret, SingleFile, Ssh
 
 RUN = "run"
 # Files outside the project's folder are part of the image. The others come with the source as
@@ -34,9 +36,16 @@ def copy_layers(entries: tuple[CopyEntry, ...]) -> list[Layer]:
 
 
 def run_layer(
-    build: Build, env: tuple[tuple[str, str], ...], *, needs: tuple[str, ...]
+    build: Build,
+    env: tuple[tuple[str, str], ...],
+    *,
+    needs: tuple[str, ...],
+    digests: Mapping[str, str],
 ) -> Layer | None:
-    """The layer of the commands, one step each; None when there are none."""
+    """The layer of the commands, one step each; None when there are none.
+
+    ``digests`` are those of secrets: a command runs again when one of its own is another.
+    """
     commands = in_order(build)
     if not commands:
         return None
@@ -45,7 +54,7 @@ def run_layer(
             args=_shell(command.text),
             title=f"[run {number}/{len(commands)}] {_first_line(command.text)}",
             span=command.span,
-            mounts=_mounts(command, build.ssh),
+            mounts=(*_mounts(command, build.ssh), *_digests(command, digests)),
             env=(("DEBIAN_FRONTEND", "noninteractive"), ("VIRTUAL_ENV", layout.VENV), *env),
             path=(layout.VENV_BIN,),
         )
@@ -69,6 +78,14 @@ def _mounts(command: Command, agent: Located | None) -> tuple[Mount, ...]:
     if agent is None or any(isinstance(mount, Ssh) for mount in own):
         return own
     return (*own, Ssh(id=agent.text))
+
+
+def _digests(command: Command, known: Mapping[str, str]) -> list[Mount]:
+    ids = sorted({mount.id for mount in command.mounts if isinstance(mount, SecretMount)})
+    lines = [f"{each} {known[each]}\n" for each in ids if each in known]
+    if not lines:
+        return []
+    return [SingleFile(target=layout.BUILD_DIGESTS, data="".join(lines).encode())]
 
 
 def _mount(mount: SecretMount | SshMount) -> Mount:

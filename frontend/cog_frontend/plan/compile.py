@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cog_frontend.config import Config
@@ -16,6 +17,7 @@ from cog_frontend.plan import (
     layout,
     packages,
     python,
+    secret_digests,
     system,
     trust,
     user,
@@ -53,7 +55,8 @@ class Project:
     worked out where the system packages are; ``relock``: it is to be written. ``warnings`` are for
     the user and stop nothing. ``certificates`` are PEM, of authorities to trust. ``describe`` are
     handlers whose inputs only the running code knows: mode, reference and lines of the config.
-    ``known`` is what is known of files that may be weights.
+    ``known`` is what is known of files that may be weights, ``secrets`` are digests of the values
+    by id.
     """
 
     config_file: tuple[str, bytes]
@@ -69,6 +72,7 @@ class Project:
     certificates: tuple[bytes, ...] = ()
     describe: tuple[tuple[str, str, Span], ...] = ()
     known: weights.Known = field(default_factory=weights.Known)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_plan(config: Config, project: Project, *, version: str) -> Plan:
@@ -90,7 +94,7 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     installed = _package_layers(config, project, before)
     copies = commands.copy_layers(config.build.copy)
     needs = (*_names([*before, *installed]), *(layer.name for layer in copies))
-    run = commands.run_layer(config.build, env, needs=needs)
+    run = commands.run_layer(config.build, env, needs=needs, digests=project.secrets)
     # Where layers are a chain, what changes least comes first: no command needs the runtime. The
     # metadata stands after the source: its cog.yaml wins over another file of that name.
     layers = [*before, _runtime_layer(config), *installed, *copies, run]
@@ -98,6 +102,7 @@ def make_plan(config: Config, project: Project, *, version: str) -> Plan:
     apart = weights.find_weights(config, project.known)
     layers += [*apart.layers, _source_layer(apart.patterns), _metadata_layer(project)]
     layers.append(_described(config, project, layers))
+    layers.append(secret_digests.digests_layer(config.build, needs=_names(before[:1])))
     planned = Plan(
         base=base,
         layers=tuple(layer for layer in layers if layer),

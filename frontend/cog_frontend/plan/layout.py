@@ -18,6 +18,8 @@ BUILD_UV = "/run/cogkit/uv"
 BUILD_REQUIREMENTS = "/run/cogkit/requirements"
 # What a command leaves under it is a layer: there, /made/opt/venv stands for /opt/venv.
 BUILD_MADE = "/run/cogkit/made"
+BUILD_SECRETS = "/run/cogkit/secrets"
+BUILD_DIGESTS = "/run/cogkit/secret-digests"
 BUILD_NETRC = "/run/cogkit/netrc"
 
 
