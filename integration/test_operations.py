@@ -146,8 +146,13 @@ def test_promtool_finds_nothing_to_complain_of(project: Path) -> None:
     with two_servers(project, COG_QUEUE_CAPACITY="0") as (server, _):
         for _ in range(3):
             httpx.post(f"{server.url}/predictions", json={"input": {"s": "x"}})
+        hook = {"webhook": f"{server.url}/nowhere", "webhook_events_filter": ["completed"]}
+        httpx.post(f"{server.url}/predictions", json={"input": {"s": "x"}, **hook})
+        counted = 'cog_webhook_failures_total{reason="no_answer"} 1.0'
+        until(lambda: counted in httpx.get(f"{server.url}/metrics").text, "the webhook is counted")
         page = httpx.get(f"{server.url}/metrics")
-        assert 'cog_predictions_total{status="succeeded"} 3.0' in page.text
+        assert 'cog_predictions_total{status="succeeded"} 4.0' in page.text
+        assert "cog_webhook_given_up_total 1.0" in page.text
         done = subprocess.run(
             [promtool.path, "check", "metrics", "--extended"],
             input=page.content,

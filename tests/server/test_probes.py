@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cog.server.health import Health
-from cog.server.metrics import Level, exposition
+from cog.server.metrics import Figures, Level, exposition
 from cog.server.supervisor import Phase, Setup
-from cog.server.tally import SECONDS, Durations, Tally
+from cog.server.tally import SECONDS, Durations, Tally, WebhookTally
 
 SETUP = Setup(datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
 
@@ -76,14 +76,23 @@ LEVEL = Level(
 )
 
 
+def page(tally: Tally, webhooks: WebhookTally) -> str:
+    figures = Figures(tally=tally, webhooks=webhooks, level=LEVEL, version="1.2.3")
+    return exposition(figures).decode()
+
+
 def test_the_metrics_parse_and_say_what_was_counted() -> None:
-    tally = Tally()
+    tally, webhooks = Tally(), WebhookTally()
     tally.ended["succeeded"] += 3
     tally.refused["full"] += 1
     tally.restarts["memory"] += 1
     tally.took.note(0.2)
-    page = exposition(tally, LEVEL, "1.2.3").decode()
-    families = {family.name: family for family in text_string_to_metric_families(page)}
+    webhooks.attempts["completed"] += 4
+    webhooks.failures["no_answer"] += 2
+    webhooks.retries += 2
+    webhooks.took.note(3)
+    text = page(tally, webhooks)
+    families = {family.name: family for family in text_string_to_metric_families(text)}
     samples = {
         (sample.name, *sample.labels.values()): sample.value
         for family in families.values()
@@ -95,6 +104,11 @@ def test_the_metrics_parse_and_say_what_was_counted() -> None:
     assert samples["cog_prediction_total_duration_seconds_bucket", "0.1"] == 0
     assert samples["cog_prediction_total_duration_seconds_bucket", "0.25"] == 1
     assert samples["cog_prediction_total_duration_seconds_sum",] == 0.2
+    assert samples["cog_webhook_attempts_total", "completed"] == 4
+    assert samples["cog_webhook_failures_total", "no_answer"] == 2
+    assert samples["cog_webhook_retries_total",] == 2
+    assert samples["cog_webhook_given_up_total",] == 0
+    assert samples["cog_webhook_duration_seconds_count",] == 1
     assert samples["cog_queue_depth", "3"] == 2
     assert samples["cog_slots", "idle"] == 3
     assert samples["cog_workers", "setup_failed"] == 0
@@ -103,8 +117,8 @@ def test_the_metrics_parse_and_say_what_was_counted() -> None:
 
 
 def test_every_metric_is_documented_and_none_else() -> None:
-    page = exposition(Tally(), LEVEL, "1").decode()
-    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", page, re.MULTILINE))
+    text = page(Tally(), WebhookTally())
+    kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
     docs = (Path(__file__).parents[2] / "docs/http.md").read_text()
     named = set(re.findall(r"^\| `(cog_\w+)` \|", docs, re.MULTILINE))
     assert named == set(kinds)

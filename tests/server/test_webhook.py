@@ -19,6 +19,7 @@ from cog.server.events import Completed, Event, Feed, Logged, Output, Started
 from cog.server.fetch import Fetcher
 from cog.server.guard import Guard, parse_allowed
 from cog.server.prediction import Prediction, Result, Status
+from cog.server.tally import WebhookTally
 from cog.server.webhook import (
     KINDS,
     RETRIES,
@@ -356,6 +357,73 @@ def test_ssrf_webhooks_go_through_the_guard(caplog: pytest.LogCaptureFixture) ->
 
     assert hooking(steps).connections == 0
     assert "is not on the public Internet" in caplog.text
+
+
+def counted(steps: Steps, *answers: Any, drain: float = 10) -> WebhookTally:
+    found: list[WebhookTally] = []
+
+    async def counting(webhooks: Webhooks, far: FarSide, hook: Hook) -> None:
+        found.append(webhooks.tally)
+        await steps(webhooks, far, hook)
+
+    hooking(counting, *answers, drain=drain)
+    return found[0]
+
+
+def test_attempts_failures_and_retries_are_counted() -> None:
+    async def steps(webhooks: Webhooks, far: FarSide, hook: Hook) -> None:
+        told = Told()
+        webhooks.watch(told, Hook(url=hook.url, wanted=("start", "completed")))
+        told.start()
+        await until(lambda: far.got)
+        told.ends()
+
+    tally = counted(steps, answer(204), answer(500), answer(429), answer(204))
+    assert tally.attempts == {"start": 1, "completed": 3}
+    assert tally.failures == {"status": 2}
+    assert (tally.retries, tally.given_up) == (2, 0)
+    assert sum(tally.took.counts) == 4
+
+
+async def ends_at_once(webhooks: Webhooks, _: FarSide, hook: Hook) -> None:
+    told = Told()
+    webhooks.watch(told, Hook(url=hook.url, wanted=("completed",)))
+    told.start()
+    told.ends()
+
+
+def test_a_receiver_that_does_not_want_the_end_is_counted() -> None:
+    tally = counted(ends_at_once, answer(410))
+    assert tally.failures == {"status": 1}
+    assert (tally.retries, tally.given_up) == (0, 1)
+
+
+def test_what_shutdown_cuts_off_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    async def hangs(_: Got, __: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def steps(webhooks: Webhooks, far: FarSide, hook: Hook) -> None:
+        told = Told("hung")
+        webhooks.watch(told, hook)
+        told.start()
+        await until(lambda: far.got)  # the start is under way when the end comes
+        told.ends()
+
+    tally = counted(steps, hangs, drain=0.1)
+    assert tally.attempts == {"start": 1}
+    assert tally.given_up == 1
+    assert "The last webhook of prediction hung is given up: shutdown" in caplog.text
+
+
+def test_nobody_there_is_counted_as_no_answer() -> None:
+    async def steps(webhooks: Webhooks, far: FarSide, _: Hook) -> None:
+        await ends_at_once(webhooks, far, Hook(url="http://127.0.0.1:9/"))
+        await until(lambda: webhooks.tally.retries >= 2)
+
+    tally = counted(steps, drain=0)
+    assert set(tally.failures) == {"no_answer"}
+    assert tally.failures["no_answer"] >= 2
+    assert tally.given_up == 1
 
 
 def test_a_bearer_token_and_the_trace_go_along() -> None:

@@ -62,7 +62,10 @@ def create_app(site: Site) -> ASGIApp:
         client_of=partial(client_of, doors=site.doors),
     )
     litestar = Litestar(
-        [*_about(site, base, handler), *probe_routes(site.service, site.version)],
+        [
+            *_about(site, base, handler),
+            *probe_routes(site.service, site.webhooks.tally, site.version),
+        ],
         exception_handlers={Exception: partial(_answer_error, site.service)},
         openapi_config=None,
         logging_config=None,

@@ -7,9 +7,10 @@ prometheus-client is imported when somebody asks first: few do, and it takes its
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from cog.server.tally import Durations, Tally
+from cog.server.tally import Durations, Tally, WebhookTally
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -31,20 +32,28 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Of `exposition`: the Prometheus text format."""
 
 
-def exposition(tally: Tally, level: Level, version: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All that the page is made of."""
+
+    tally: Tally
+    webhooks: WebhookTally
+    level: Level
+    version: str
+
+
+def exposition(figures: Figures) -> bytes:
     """Return the page that Prometheus reads."""
     from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415
 
     registry = CollectorRegistry()
-    registry.register(_Collector(tally, level, version))
+    registry.register(_Collector(figures))
     return generate_latest(registry)
 
 
 class _Collector:
-    def __init__(self, tally: Tally, level: Level, version: str) -> None:
-        self._tally = tally
-        self._level = level
-        self._version = version
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
@@ -54,45 +63,52 @@ class _Collector:
     def _counters(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415
 
-        tally = self._tally
+        tally, webhooks = self._figures.tally, self._figures.webhooks
         for name, label, help_text, counts in (
             ("cog_predictions", "status", "Predictions that have ended.", tally.ended),
             ("cog_queue_rejections", "reason", "Predictions that were refused.", tally.refused),
             ("cog_worker_restarts", "reason", "Workers started again.", tally.restarts),
+            ("cog_webhook_attempts", "event", "Webhooks that were sent.", webhooks.attempts),
+            ("cog_webhook_failures", "reason", "Those not taken.", webhooks.failures),
         ):
             family = CounterMetricFamily(name, help_text, labels=[label])
             for value, count in sorted(counts.items()):
                 family.add_metric([value], count)
             yield family
+        for name, help_text, number in (
+            ("cog_webhook_retries", "Last webhooks that were sent again.", webhooks.retries),
+            ("cog_webhook_given_up", "Last webhooks never taken.", webhooks.given_up),
+        ):
+            yield CounterMetricFamily(name, help_text, value=number)
 
     def _durations(self) -> Iterator[Metric]:
         from prometheus_client.core import HistogramMetricFamily  # noqa: PLC0415
 
-        tally = self._tally
+        tally, webhooks = self._figures.tally, self._figures.webhooks
         named: tuple[tuple[str, str, Durations], ...] = (
-            ("queue_duration", "From being taken to a slot.", tally.queued),
-            ("run_duration", "From a slot to the end.", tally.ran),
-            ("total_duration", "From being taken to the end.", tally.took),
-            ("time_to_first_output", "From being taken to the first item.", tally.first_output),
+            ("prediction_queue_duration", "From being taken to a slot.", tally.queued),
+            ("prediction_run_duration", "From a slot to the end.", tally.ran),
+            ("prediction_total_duration", "From being taken to the end.", tally.took),
+            (
+                "prediction_time_to_first_output",
+                "From being taken to the first item.",
+                tally.first_output,
+            ),
+            ("setup_duration", "How long setup took, failed ones too.", tally.setups),
+            ("webhook_duration", "Of one attempt, up to its answer.", webhooks.took),
         )
         for name, help_text, durations in named:
             yield HistogramMetricFamily(
-                f"cog_prediction_{name}_seconds",
+                f"cog_{name}_seconds",
                 help_text,
                 buckets=durations.cumulative(),
                 sum_value=durations.sum,
             )
-        yield HistogramMetricFamily(
-            "cog_setup_duration_seconds",
-            "How long setup took, failed ones too.",
-            buckets=tally.setups.cumulative(),
-            sum_value=tally.setups.sum,
-        )
 
     def _gauges(self) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
-        level = self._level
+        level = self._figures.level
         for name, help_text, value in (
             ("cog_queue_capacity", "Predictions that may wait.", level.queue_capacity),
             ("cog_queue_bytes", "Bytes of requests that wait.", level.queue_bytes),
@@ -105,7 +121,7 @@ class _Collector:
             ("cog_queue_depth", "priority", "Predictions that wait.", depths),
             ("cog_slots", "state", "Slots of workers that are up.", slots),
             ("cog_workers", "state", "Workers.", level.workers),
-            ("cog_build_info", "version", "Always 1.", {self._version: 1}),
+            ("cog_build_info", "version", "Always 1.", {self._figures.version: 1}),
         ):
             family = GaugeMetricFamily(name, help_text, labels=[label])
             for label_value, value in sorted(values.items()):

@@ -12,13 +12,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from cog.server.encoding import encode_json
 from cog.server.health import Health
-from cog.server.metrics import CONTENT_TYPE, exposition
+from cog.server.metrics import CONTENT_TYPE, Figures, exposition
 
 if TYPE_CHECKING:
     from cog.server.service import Service
+    from cog.server.tally import WebhookTally
 
 
-def probe_routes(service: Service, version: str) -> list[HTTPRouteHandler]:
+def probe_routes(service: Service, webhooks: WebhookTally, version: str) -> list[HTTPRouteHandler]:
     """Return the handlers of ``/livez``, ``/readyz``, ``/startupz`` and ``/metrics``."""
 
     @get("/livez")
@@ -35,8 +36,10 @@ def probe_routes(service: Service, version: str) -> list[HTTPRouteHandler]:
 
     @get("/metrics")
     async def metrics() -> Response[bytes]:
-        page = exposition(service.tally, service.level(), version)
-        return Response(page, media_type=CONTENT_TYPE)
+        figures = Figures(
+            tally=service.tally, webhooks=webhooks, level=service.level(), version=version
+        )
+        return Response(exposition(figures), media_type=CONTENT_TYPE)
 
     return [livez, readyz, startupz, metrics]
 

@@ -42,3 +42,14 @@ class Tally:
         self.took = Durations()
         self.first_output = Durations()
         self.setups = Durations()
+
+
+class WebhookTally:
+    """What became of webhooks, since the start of the process."""
+
+    def __init__(self) -> None:
+        self.attempts: Counter[str] = Counter()  # by the event that was told
+        self.failures: Counter[str] = Counter()  # by reason: status, no_answer
+        self.retries = 0  # of a last event
+        self.given_up = 0  # last events that were never taken
+        self.took = Durations()

@@ -16,7 +16,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -25,6 +26,7 @@ from cog.server.events import Completed, Event, Logged, Missed, Output, Started
 from cog.server.fetch import Fetcher, FetchError, Limits
 from cog.server.live import Tracked
 from cog.server.logs import LOGGER
+from cog.server.tally import WebhookTally
 
 _log = logging.getLogger(LOGGER)
 
@@ -167,8 +169,24 @@ class Hook:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def _message_id() -> str:
+    return f"msg_{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    about: str  # the prediction's id
+    kind: Kind
+    body: bytes
+    hook: Hook
+    id: str = field(default_factory=_message_id)
+
+
 class Webhooks:
-    """Sends the webhooks of all predictions. ``now`` gives the seconds since 1970."""
+    """Sends the webhooks of all predictions, and counts them in ``tally``.
+
+    ``now`` gives the seconds since 1970.
+    """
 
     def __init__(
         self, fetcher: Fetcher, policy: WebhookPolicy, now: Callable[[], float] = time.time
@@ -176,20 +194,22 @@ class Webhooks:
         self._fetcher = fetcher
         self._policy = policy
         self._now = now
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tally = WebhookTally()
+        self._tasks: dict[asyncio.Task[None], str] = {}  # with the prediction's id
         self._hosts: dict[str, asyncio.Semaphore] = {}
 
     def watch(self, tracked: Tracked, hook: Hook) -> None:
         """Tell a URL of everything that happens to a prediction, from its first event on."""
         task = asyncio.create_task(self._watch(tracked, hook))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = tracked.id
+        task.add_done_callback(self._tasks.pop)
 
     async def drain(self, seconds: float) -> None:
         """Let deliveries end for some seconds; what is not taken by then is given up and logged."""
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
+                self._give_up(self._tasks[task], "shutdown")
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
@@ -215,57 +235,63 @@ class Webhooks:
     async def _tell(self, kind: Kind, tracked: Tracked, hook: Hook) -> bool:
         body = encode_json(as_started(tracked.snapshot())) if kind == "start" else b""
         body = body or tracked.document()
+        message = _Message(tracked.id, kind, body, hook)
         if not tracked.ended.done() or kind == "start":
-            return await self._send(tracked.id, body, hook, _BETWEEN) is None
-        message_id = _message_id()
+            return await self._send(message, _BETWEEN) is None
+        taken = await self._insist(message)
+        if not taken:
+            self._give_up(tracked.id, "the receiver does not take it")
+        return taken
+
+    async def _insist(self, message: _Message) -> bool:
         for retry in range(RETRIES + 1):
-            retryable = await self._send(tracked.id, body, hook, _LAST, message_id)
+            retryable = await self._send(message, _LAST)
             if not retryable:
                 return retryable is None
             if retry < RETRIES:
-                await self._pause(tracked.id, retry_delay(retry))
-        _log.error("The last webhook of prediction %s is given up", tracked.id)
+                await asyncio.sleep(retry_delay(retry))
+                self.tally.retries += 1
         return False
 
-    async def _pause(self, prediction_id: str, seconds: float) -> None:
-        try:
-            await asyncio.sleep(seconds)
-        except asyncio.CancelledError:
-            _log.error("The last webhook of prediction %s is given up: shutdown", prediction_id)
-            raise
+    def _give_up(self, prediction_id: str, why: str) -> None:
+        self.tally.given_up += 1
+        _log.error("The last webhook of prediction %s is given up: %s", prediction_id, why)
 
-    async def _send(
-        self,
-        prediction_id: str,
-        body: bytes,
-        hook: Hook,
-        limits: Limits,
-        message_id: str = "",
-    ) -> bool | None:
+    async def _send(self, message: _Message, limits: Limits) -> bool | None:
         """Send one request; None: it was taken, else whether trying again may help."""
+        hook, body = message.hook, message.body
         headers = {"content-type": "application/json", **hook.headers}
         if self._policy.auth_token:
             headers["authorization"] = f"Bearer {self._policy.auth_token}"
         if self._policy.secrets:
             seconds, secrets = int(self._now()), self._policy.secrets
-            headers |= signed(message_id or _message_id(), seconds, body, secrets)
+            headers |= signed(message.id, seconds, body, secrets)
         try:
             async with self._place_at(hook.url):
-                said = await self._fetcher.send("POST", hook.url, body, headers, limits)
+                with self._measured(message.kind):
+                    said = await self._fetcher.send("POST", hook.url, body, headers, limits)
         except FetchError as error:
-            _log.warning("A webhook of prediction %s failed: %s", prediction_id, error)
+            self.tally.failures["no_answer"] += 1
+            _log.warning("A webhook of prediction %s failed: %s", message.about, error)
             return error.retryable
         if 200 <= said.status < 300:
             return None
-        _log.warning("A webhook of prediction %s got status %d", prediction_id, said.status)
+        self.tally.failures["status"] += 1
+        _log.warning("A webhook of prediction %s got status %d", message.about, said.status)
         return said.status in RETRIED
+
+    @contextmanager
+    def _measured(self, kind: Kind) -> Iterator[None]:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        self.tally.attempts[kind] += 1
+        try:
+            yield
+        finally:
+            self.tally.took.note(clock() - began)
 
     def _place_at(self, url: str) -> asyncio.Semaphore:
         host = url.split("/", 3)[2]
         if len(self._hosts) > 1000:
             self._hosts = {name: gate for name, gate in self._hosts.items() if gate.locked()}
         return self._hosts.setdefault(host, asyncio.Semaphore(_PER_HOST))
-
-
-def _message_id() -> str:
-    return f"msg_{uuid.uuid4().hex}"
