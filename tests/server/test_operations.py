@@ -40,6 +40,11 @@ class Predictor(BasePredictor):
             sum(range(10**13))  # for ages, in C, with Python's lock
         if mode == "sleep":
             time.sleep(n / 10)
+        if mode == "crash":
+            while not os.path.exists("go"):
+                time.sleep(0.01)
+            os.remove("go")
+            os.kill(os.getpid(), signal.SIGSEGV)
         return self.name
 """
 
@@ -102,6 +107,62 @@ def test_one_worker_dies_and_the_other_goes_on(start: Start) -> None:
     assert str(survivor) in {output.partition("@")[0] for output in outputs}
     until(lambda: len(pids()) == 2 and victim not in pids(), "another in its place")
     assert survivor in pids()
+
+
+CRASH = "The worker died 2 times in a row. The worker was killed by SIGSEGV"
+
+
+def told(server: Running, figure: str) -> Callable[[], bool]:
+    return lambda: figure in server.client.get("/metrics").text
+
+
+def test_a_model_that_keeps_dying_makes_the_server_defunct(start: Start) -> None:
+    server = start(COG_RESTART_LIMIT="1")
+    go = server.project / "go"
+    go.touch()
+    assert server.predict(s="x", mode="crash")["status"] == "failed"
+    server.wait("READY")
+    with ThreadPoolExecutor(2) as pool:
+        crashing = pool.submit(server.predict, s="x", mode="crash")
+        server.wait("BUSY")
+        waiting = pool.submit(server.predict, s="x")
+        until(told(server, 'cog_queue_depth{priority="3"} 1.0'), "one waits")
+        go.touch()
+        assert crashing.result()["error"].startswith("Worker crashed: it was killed by SIGSEGV")
+        assert waiting.result()["status"] == "failed"
+        assert CRASH in waiting.result()["error"]
+
+    server.wait("DEFUNCT")
+    assert CRASH in server.client.get("/health-check").json()["error"]
+    for path in ("/livez", "/readyz"):
+        answer = server.client.get(path)
+        assert (answer.status_code, answer.json()["status"]) == (503, "DEFUNCT")
+        assert CRASH in answer.json()["error"]
+    for method, path in (("POST", "/predictions"), ("PUT", "/predictions/mine")):
+        refused = server.client.request(method, path, json={"input": {"s": "x"}})
+        assert refused.status_code == 503
+        assert CRASH in refused.json()["detail"]
+    figures = server.client.get("/metrics").text
+    assert 'cog_workers{state="defunct"} 1.0' in figures
+    assert 'cog_queue_rejections_total{reason="not_ready"} 2.0' in figures
+
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+
+
+def test_where_one_of_two_workers_is_given_up_the_other_serves(start: Start) -> None:
+    server = start(COG_WORKERS="2", COG_RESTART_LIMIT="0")
+    until(told(server, 'cog_workers{state="ready"} 2.0'), "two workers")
+    (server.project / "go").touch()
+    server.predict(s="x", mode="crash")
+    until(told(server, 'cog_workers{state="defunct"} 1.0'), "one is given up")
+    health = server.client.get("/health-check").json()
+    assert health["status"] == "READY"
+    assert "worker-" in health["error"]
+    assert "The worker was killed by SIGSEGV" in health["error"]
+    assert server.client.get("/livez").status_code == 200
+    assert server.client.get("/readyz").status_code == 200
+    assert all(one["status"] == "succeeded" for one in at_once(server, 4, s="x"))
 
 
 def test_a_handler_that_ignores_its_cancelation_is_replaced(start: Start) -> None:

@@ -52,6 +52,7 @@ def test_the_environment_is_read() -> None:
         COG_HANG_TIMEOUT="300",
         COG_STREAM_HISTORY_CAPACITY="10",
         COG_SETUP_TIMEOUT="1.5",
+        COG_RESTART_LIMIT="0",
         COG_KEEP_COUNT="0",
         COG_KEEP_BYTES="1",
         COG_KEEP_SECONDS="2",
@@ -66,7 +67,7 @@ def test_the_environment_is_read() -> None:
     assert settings.limits == Limits(
         queue_timeout=60, run_timeout=0.5, cancel_grace=5, feed_events=10
     )
-    assert settings.policy == WorkerPolicy(setup_timeout=1.5, pulse=PulsePolicy(busy=300))
+    assert settings.policy == WorkerPolicy(setup_timeout=1.5, limit=0, pulse=PulsePolicy(busy=300))
     assert settings.keep == Keep(count=0, size=1, age=2)
     assert (settings.drain_timeout, settings.drain_delay) == (0, 3)
     assert (settings.log_level, settings.log_style) == (logging.WARNING, "console")
@@ -98,6 +99,7 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
         ("COG_MAX_CONCURRENCY", "abc"),
         ("COG_MAX_CONCURRENCY", "-1"),
         ("COG_QUEUE_CAPACITY", "many"),
+        ("COG_RESTART_LIMIT", "-1"),
         ("COG_SETUP_TIMEOUT", "nan"),
         ("COG_SETUP_TIMEOUT", "inf"),
         ("COG_DRAIN_TIMEOUT", "-5"),

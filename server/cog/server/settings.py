@@ -213,8 +213,10 @@ class _Environment:
         )
 
     def policy(self) -> WorkerPolicy:
+        default = WorkerPolicy()
         return WorkerPolicy(
             setup_timeout=self.time("COG_SETUP_TIMEOUT"),
+            limit=self.number("COG_RESTART_LIMIT", int, default.limit, least=0),
             pulse=PulsePolicy(busy=self.time("COG_HANG_TIMEOUT")),
         )
 

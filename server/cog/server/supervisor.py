@@ -173,7 +173,8 @@ class Supervisor:
             self._deaths += 1
             delay = self._policy.delay(self._deaths)
             if delay is None:
-                self.trouble = f"The worker died {self._deaths} times in a row. {self.trouble}"
+                if self._deaths > 1:
+                    self.trouble = f"The worker died {self._deaths} times in a row. {self.trouble}"
                 self.phase = Phase.DEFUNCT
                 break
             await asyncio.sleep(delay)
