@@ -18,6 +18,9 @@ from cog import wire
 
 SCRIPT = Path(cog.__file__).parent / "worker" / "__main__.py"
 
+PYTHON = os.environ.get("COGKIT_WORKER_PYTHON") or sys.executable
+"""The interpreter of the workers: the tests' own unless the environment names another."""
+
 M = TypeVar("M", bound=wire.ToServer)
 
 
@@ -32,7 +35,7 @@ class WorkerDriver:
         project: Path,
         ref: str,
         *options: str,
-        python: str = sys.executable,
+        python: str = PYTHON,
         env: dict[str, str] | None = None,
         timeout: float = 20.0,
     ) -> None:

@@ -321,6 +321,28 @@ def test_a_finaliser_may_print_at_any_time(stage: Stage) -> None:
     assert lines.count("printed") == lines.count("collected") == 300
 
 
+def test_what_is_printed_in_the_middle_of_a_print_is_a_line_of_its_own(stage: Stage) -> None:
+    done, log = stage.play(
+        """
+        import sys
+        def interrupt(frame, event, _):  # where Python runs finalisers and signal handlers
+            code = frame.f_code
+            if event == "call" and code.co_name == "write" and "capture" in code.co_filename:
+                sys.setprofile(None)
+                print("inner", end=" ")
+                print("line")
+        def f():
+            for n in range(2):
+                sys.setprofile(interrupt)
+                print("outer", end="")
+                sys.setprofile(interrupt)
+                print(" line")
+        """
+    )
+    assert done.status == "succeeded"
+    assert sorted(log.splitlines()) == ["inner line"] * 4 + ["outer line"] * 2
+
+
 def test_the_server_can_read_the_last_words_of_a_crash(project: Path) -> None:
     (project / "predict.py").write_text(
         "import ctypes, os\n"

@@ -144,13 +144,14 @@ def test_a_cog_that_is_installed_beside_the_model_is_not_used(start: Start, tmp_
 
 
 def other_pythons() -> list[str]:
-    """Return the interpreters this machine has, the running one first."""
-    versions = [f"3.{minor}" for minor in range(10, 15)]
+    """Return the interpreters this machine has, free-threaded ones too, but the running one."""
+    versions = [*(f"3.{minor}" for minor in range(10, 15)), "3.13t", "3.14t"]
     roots = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = {platform.python_version(): sys.executable}
     for version in versions:
         on_path = shutil.which(f"python{version}")
-        for python in [*roots.glob(f"{version}.*/bin/python"), *([on_path] if on_path else [])]:
+        installed = roots.glob(f"{version[:4]}.*/bin/python{version}")
+        for python in [*installed, *([on_path] if on_path else [])]:
             found.setdefault(version, str(python))
     current = ".".join(platform.python_version_tuple()[:2])
     return [python for version, python in found.items() if version != current]

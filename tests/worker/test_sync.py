@@ -1,12 +1,18 @@
 from __future__ import annotations
 
-import platform
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 from cog import wire
+from tests.fakes.worker_driver import PYTHON
 from tests.worker.conftest import Start
+
+
+def python_version() -> str:
+    ask = "import platform; print(platform.python_version())"
+    return subprocess.check_output([PYTHON, "-c", ask], text=True).strip()
 
 
 def test_a_class_is_loaded_set_up_once_and_answers(start: Start) -> None:
@@ -27,7 +33,7 @@ def test_a_class_is_loaded_set_up_once_and_answers(start: Start) -> None:
         concurrency=1,
         is_async=False,
         streaming=False,
-        python=platform.python_version(),
+        python=python_version(),
         has_healthcheck=False,
     )
     first, second = worker.predict("1", text="a"), worker.predict("2", text="b", times=3)

@@ -22,6 +22,8 @@ from cog.worker.lines import Lines
 from cog.worker.runs import STREAMS, Runs
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from _typeshed import ReadableBuffer
 
 FDS: dict[wire.Stream, int] = {"stdout": 1, "stderr": 2}
@@ -90,7 +92,7 @@ class Capture:
         with self.shield, self._runs.section:
             if b"\n" in data:
                 self.drain()
-            self._runs.printed(stream, data)
+            self._runs.printed(stream, data, interrupts=_interrupts())
 
     def flushed(self, stream: wire.Stream) -> None:
         """Pass on an unfinished line, since its writer asked for it."""
@@ -98,7 +100,7 @@ class Capture:
             _write_all(FDS[stream], self._child[stream].flush())
             return
         with self.shield:
-            self._runs.flushed(stream)
+            self._runs.flushed(stream, interrupts=_interrupts())
 
     def _run(self) -> None:
         while self._streams:
@@ -151,6 +153,31 @@ class _Writer(io.RawIOBase):
     def fileno(self) -> int:
         """Return the real descriptor, for subprocesses and C code."""
         return FDS[self._stream]
+
+
+_FAR = 64
+"""Frames from a finaliser or signal handler to what it prints; nobody's are as deep."""
+
+
+def _interrupts() -> bool:
+    """Say whether this thread prints in the middle of a print of its own.
+
+    `print` writes a line and its end apart, and Python runs finalisers and signal handlers as the
+    second of them enters `_Writer.write`, before any line of it could note that.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    seen = 0
+    for _ in range(_FAR):
+        if frame is None:
+            return False
+        seen += frame.f_code in _WRITES
+        if seen > 1:
+            return True
+        frame = frame.f_back
+    return False
+
+
+_WRITES = (_Writer.write.__code__, _Writer.flush.__code__)
 
 
 def redirect() -> dict[wire.Stream, int]:

@@ -22,21 +22,24 @@ STREAMS: tuple[wire.Stream, wire.Stream] = ("stdout", "stderr")
 
 
 class Unfinished:
-    """Unfinished lines, each thread's apart: lines that threads print at a time do not mix."""
+    """Unfinished lines, each thread's apart: lines that threads print at a time do not mix.
+
+    Nor do those of a finaliser or signal handler with the line in whose middle it runs.
+    """
 
     def __init__(self) -> None:
-        self._lines: dict[tuple[wire.Stream, int], Lines] = {}
+        self._lines: dict[tuple[wire.Stream, int, bool], Lines] = {}
 
-    def of(self, stream: wire.Stream) -> Lines:
-        """Return the line that this thread is printing."""
-        return self._lines.setdefault((stream, threading.get_ident()), Lines())
+    def of(self, stream: wire.Stream, *, interrupts: bool) -> Lines:
+        """Return the line that this thread is printing, ``interrupts``: amid another one."""
+        return self._lines.setdefault((stream, threading.get_ident(), interrupts), Lines())
 
     def take(self) -> Iterator[tuple[wire.Stream, str]]:
         """Give up what all threads have begun, in the order they began."""
         if not self._lines:
             return
         lines, self._lines = self._lines, {}
-        for (stream, _thread), line in lines.items():
+        for (stream, *_), line in lines.items():
             yield stream, line.close()
 
 
@@ -147,17 +150,22 @@ class Runs:
         """Return a running prediction."""
         return self._active.get(prediction_id)
 
-    def printed(self, stream: wire.Stream, data: bytes) -> None:
-        """Take bytes written through `sys.stdout` or `sys.stderr` in this context."""
+    def printed(self, stream: wire.Stream, data: bytes, *, interrupts: bool = False) -> None:
+        """Take bytes written through `sys.stdout` or `sys.stderr` in this context.
+
+        For ``interrupts`` see `Unfinished.of`.
+        """
         with self.section:
             run = self._owner(self.current.get())
-            self._log(run, stream, self._begun(run).of(stream).feed(data))
+            line = self._begun(run).of(stream, interrupts=interrupts)
+            self._log(run, stream, line.feed(data))
 
-    def flushed(self, stream: wire.Stream) -> None:
+    def flushed(self, stream: wire.Stream, *, interrupts: bool = False) -> None:
         """Send the unfinished line that this context has written."""
         with self.section:
             run = self._owner(self.current.get())
-            self._log(run, stream, self._begun(run).of(stream).flush())
+            line = self._begun(run).of(stream, interrupts=interrupts)
+            self._log(run, stream, line.flush())
 
     def written(self, stream: wire.Stream, data: bytes) -> None:
         """Take bytes written to file descriptor 1 or 2 itself."""
