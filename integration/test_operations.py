@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -161,6 +164,31 @@ def test_promtool_finds_nothing_to_complain_of(project: Path) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+def test_availability_slowloris_headers_are_cut_off(project: Path) -> None:
+    def drips(server: Served) -> float:
+        """Send a byte of a header now and then; return the seconds until the server hangs up."""
+        began = time.monotonic()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=1) as client:
+            client.sendall(b"POST /predictions HTTP/1.1\r\nx: ")
+            while time.monotonic() - began < 120:
+                try:
+                    client.sendall(b"x")
+                    if client.recv(1000) == b"":
+                        break
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+        return time.monotonic() - began
+
+    with two_servers(project) as (server, _), ThreadPoolExecutor(50) as pool:
+        dripping = [pool.submit(drips, server) for _ in range(50)]
+        answer = httpx.post(f"{server.url}/predictions", json={"input": {"s": "x"}})
+        assert answer.json()["output"] == "hello x"
+        assert max(one.result() for one in dripping) < 120
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
 
 
 HUNGRY = """

@@ -125,3 +125,27 @@ def test_the_plan_knows_no_buildkit() -> None:
     assert not any(
         module.startswith(("buildkit_llb", "cog_frontend.gateway")) for module in modules
     )
+
+
+# What builds objects of any kind out of bytes, which then run code (pickle) or are made by it.
+UNSAFE = {
+    "pickle",
+    "cPickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "torch",
+    "yaml",
+}
+
+
+def test_nothing_on_the_way_of_a_request_is_unpickled() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in sources("server/cog")
+        for module in imported(path)
+        if module.partition(".")[0] in UNSAFE
+    ]
+    assert wrong == []

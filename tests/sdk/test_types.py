@@ -200,6 +200,21 @@ def test_broken_data_urls_are_errors(url: str) -> None:
         parse_data_url(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:" + ";a=b" * 250_000 + ",x",
+        "data:" + ";" * 1_000_000 + ",x",
+        "data:;base64," + "\n" * 1_000_000 + "eA==",
+        "data:," + "%78" * 300_000,
+        "data:image/svg+xml;gzip;base64;base64,eA==",
+    ],
+    ids=["parameters", "semicolons", "lines", "percent", "encodings"],
+)
+def test_data_bombs_never_grow(url: str) -> None:
+    assert len(parse_data_url(url)[1]) <= len(url) / 3
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://h/x", "/etc/passwd", ""])
 def test_nothing_but_http_and_data_is_opened(url: str) -> None:
     with pytest.raises(ValueError, match="not an http"):

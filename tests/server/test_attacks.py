@@ -163,6 +163,16 @@ def test_parsing_websockets_and_upgrades_are_not_spoken(server: Running) -> None
         assert b"101 Switching" not in answer
 
 
+def test_parsing_http2_and_grpc_are_not_spoken(server: Running) -> None:
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    settings = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\x7f\xff\xff\xff"
+    answer = said(server, preface + settings + b"\xff\xff\xff\x00" * 1000)
+    assert answer == b"" or status(answer) >= 400
+    lines = ["POST /inference.GRPCInferenceService/ModelInfer HTTP/1.1", "host: localhost"]
+    grpc = [*lines, "content-type: application/grpc", "content-length: 5", "", ""]
+    assert status(said(server, "\r\n".join(grpc).encode() + b"\x00\xff\xff\xff\xff")) == 404
+
+
 def test_files_ids_never_become_paths(server: Running, tmp_path: Path) -> None:
     target = tmp_path / "made"
     for name in (f"../../../../../..{target}", str(target), "..", "a/../../b"):
@@ -216,3 +226,18 @@ def test_identity_ids_are_not_to_be_guessed(server: Running) -> None:
     assert len(ids) == 20
     assert all(len(each.removeprefix("pred_")) == 32 for each in ids)
     assert json.dumps(sorted(ids))
+
+
+def test_identity_metrics_labels_are_never_the_clients(server: Running) -> None:
+    def ask(name: str) -> set[str]:
+        headers = {"idempotency-key": name, "x-user": name, "user-agent": name, "priority": name}
+        server.client.get(f"/{name}", headers=headers)
+        server.client.put(f"/predictions/{name}", json={"input": {"s": name}}, headers=headers)
+        server.client.post("/predictions", json={"input": {name: 1}, "context": {name: name}})
+        page = server.client.get("/metrics").text
+        return {line.rpartition(" ")[0] for line in page.splitlines() if line[:1] != "#"}
+
+    once = ask("evil")
+    for n in range(30):
+        assert ask(f"evil-{n}") == once
+    assert not [label for label in once if "evil" in label]

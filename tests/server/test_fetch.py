@@ -129,6 +129,24 @@ def test_ssrf_trailing_dots_idn_hosts_and_userinfo_tricks(url: str, tmp_path: Pa
     assert far.connections == 0
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("metadata.google.internal", "169.254.169.254"),
+        ("metadata.goog", "fd20:ce::254"),
+        ("instance-data.ec2.internal", "fd00:ec2::254"),
+        ("metadata.example", "100.100.100.200"),
+    ],
+)
+def test_ssrf_metadata_services_by_name(host: str, address: str, tmp_path: Path) -> None:
+    async def steps(fetcher: Fetcher) -> None:
+        with pytest.raises(FetchError, match="not on the public Internet") as raised:
+            await fetcher.download(f"http://{host}/latest/meta-data/", tmp_path / "x", LIMITS)
+        assert address not in str(raised.value)
+
+    assert fetching(steps, Guard(), {host: [address]}) == [host]
+
+
 def test_ssrf_dns_rebinding_a_host_is_looked_up_once(tmp_path: Path) -> None:
     far = FarSide(answer(200, b"x"))
 

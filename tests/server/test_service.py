@@ -892,6 +892,26 @@ def test_a_worker_is_not_killed_while_it_runs_what_nobody_canceled(tmp_path: Pat
     )
 
 
+def test_availability_memory_held_by_canceled_jobs(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        running = await take(service, ask("running", s="x" * 1000))
+        for n in range(50):
+            ids = [f"{n}-{each}" for each in range(2)]
+            waiting = [await take(service, ask(one, s="x" * 1000), Terms(size=1000)) for one in ids]
+            assert service.level().queue_bytes == 2000
+            for live in waiting:
+                assert await service.cancel(live.id)
+                await live.ended
+                assert live.given == {}
+        assert (service.level().queue_bytes, service.level().queue_depths.get(3, 0)) == (0, 0)
+        assert await service.cancel("running")
+        workers.link.says(wire.Done(id="running", status="canceled"))
+        await running.ended
+        assert running.given == {}
+
+    serve(steps, tmp_path)
+
+
 def test_priority_and_fairness_decide_who_is_next(tmp_path: Path) -> None:
     async def steps(service: Service, workers: FakeWorkers) -> None:
         await take(service, ask("0"))

@@ -104,3 +104,16 @@ def test_files_dot_dot_absolute_and_nul_in_upload_names(name: str, tmp_path: Pat
     target = uploading(steps).got[0].target
     assert target.startswith("/up/")
     assert "/" not in target.removeprefix("/up/")
+
+
+def test_ssrf_a_redirect_of_an_upload_is_checked(tmp_path: Path) -> None:
+    inside = FarSide()
+
+    async def steps(far: FarSide, send: SendFile) -> None:
+        async with inside.listening("127.0.0.2"):
+            far.answers = [answer(307, location=f"http://127.0.0.2:{inside.port}/")]
+            with pytest.raises(OutputFileError):
+                await send(make(tmp_path, "a.txt"), tmp_path)
+
+    assert len(uploading(steps).got) == 1
+    assert inside.connections == 0
