@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -189,6 +189,32 @@ def test_availability_slowloris_headers_are_cut_off(project: Path) -> None:
         assert answer.json()["output"] == "hello x"
         assert max(one.result() for one in dripping) < 120
         assert httpx.get(f"{server.url}/readyz").status_code == 200
+
+
+def test_availability_slowloris_reading_of_a_large_answer_is_cut_off(project: Path) -> None:
+    size = 30_000_000
+    body = b'{"input": {"s": "%s"}}' % (b"x" * size)
+    head = "POST /predictions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    head += f"content-length: {len(body)}\r\n\r\n"
+    with two_servers(project) as (server, _), socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(head.encode() + body)
+        until(lambda: "succeeded" in httpx.get(f"{server.url}/predictions").text, "it has ended")
+        # Nothing of the answer is read: the server is to give up, and to keep nothing open.
+        until(lambda: established(server.port) == 0, "the connection is let go", 90)
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        found = 0
+        with suppress(ConnectionResetError):
+            while part := client.recv(1 << 20):
+                found += len(part)
+        assert found < size
+
+
+def established(port: int) -> int:
+    """Return how many connections the server at a port holds open (proc(5), net/tcp)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[1].endswith(f":{port:04X}") and line[3] == "01" for line in lines)
 
 
 HUNGRY = """

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cog import wire
-from cog.server.files import as_data_url
+from cog.server.files import DataUrls
 from cog.server.process import Exit, Link, Receive
 from cog.server.scratch import Scratch
 from cog.server.store import Keep, MemoryStore
@@ -110,7 +110,7 @@ def surroundings(workers: FakeWorkers, folder: Path) -> Surroundings:
         launches={"worker-1": workers.launch},
         scratch=Scratch(folder),
         store=MemoryStore(Keep(), lambda: 0.0),
-        send_files=lambda: as_data_url,
+        send_files=lambda: DataUrls(10_000_000).send,
         download=no_download,
         now=FakeClock().now,
         new_id=lambda: next(made),

@@ -255,6 +255,26 @@ def test_an_output_that_is_no_plain_file_fails_the_prediction(tmp_path: Path) ->
     serve(steps, tmp_path)
 
 
+def test_availability_giant_outputs_in_files_have_a_bound_together(tmp_path: Path) -> None:
+    async def steps(service: Service, workers: FakeWorkers) -> None:
+        live = await take(service, ask("a"))
+        files = [folder_of(workers) / f"{n}.bin" for n in range(3)]
+        for file in files:
+            with file.open("wb") as content:
+                content.truncate(4_000_000)
+        for n, file in enumerate(files):
+            workers.link.says(wire.Output(id="a", index=n, value=wire.file_value(str(file))))
+        workers.link.says(wire.Done(id="a", status="succeeded", is_iterator=True))
+        await live.ended
+        assert view(live)["status"] == "failed"
+        assert view(live)["error"] == (
+            "with '2.bin' the output files are larger than 10000000 bytes: too large for the"
+            " answer, start the server with --upload-url"
+        )
+
+    serve(steps, tmp_path)
+
+
 def test_an_output_that_cannot_be_sent_still_ends_its_prediction(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ import base64
 import mimetypes
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -20,8 +21,11 @@ from cog.wire import unescape
 
 File = dict[str, str]
 
-MAX_DATA_URL = 256 * 1024 * 1024
-"""Bytes of an output file that is sent inside the answer, where it takes a third more room."""
+MAX_DATA_URLS = 256 * 1024 * 1024
+"""Bytes of one prediction's output files that are sent inside the answer, all of them together.
+
+There they take a third more room.
+"""
 
 _UNKNOWN_TYPE = "application/octet-stream"
 
@@ -58,21 +62,32 @@ def media_type(file: File) -> str:
     return file.get("mime") or mimetypes.guess_type(shown_name(file))[0] or _UNKNOWN_TYPE
 
 
-def data_url(file: File, folder: Path) -> str:
-    """Read a file inside ``folder`` into a data URL; raises OutputFileError. Blocks."""
-    with open_file(file, folder) as content:
-        if os.fstat(content.fileno()).st_size > MAX_DATA_URL:
-            raise OutputFileError(
-                f"the output file {shown_name(file)!r} is larger than {MAX_DATA_URL} bytes:"
-                " too large for a data URL, start the server with --upload-url"
-            )
-        encoded = base64.b64encode(content.read()).decode("ascii")
-    return f"data:{media_type(file)};base64,{encoded}"
+class DataUrls:
+    """Turns the files of one prediction into data URLs, ``limit`` bytes of files at most."""
 
+    def __init__(self, limit: int = MAX_DATA_URLS) -> None:
+        self._limit = limit
+        self._left = limit
+        self._lock = threading.Lock()
 
-async def as_data_url(file: File, folder: Path) -> str:
-    """Return `data_url`, read off the event loop."""
-    return await asyncio.to_thread(data_url, file, folder)
+    async def send(self, file: File, folder: Path) -> str:
+        """Return the data URL of a file inside ``folder``; raises OutputFileError."""
+        return await asyncio.to_thread(self._read, file, folder)
+
+    def _read(self, file: File, folder: Path) -> str:
+        with open_file(file, folder) as content:
+            size = os.fstat(content.fileno()).st_size
+            with self._lock:
+                self._left -= size
+                fits = self._left >= 0
+            if not fits:
+                raise OutputFileError(
+                    f"with {shown_name(file)!r} the output files are larger than {self._limit}"
+                    " bytes: too large for the answer, start the server with --upload-url"
+                )
+            # No more than that, should it be growing.
+            encoded = base64.b64encode(content.read(size)).decode("ascii")
+        return f"data:{media_type(file)};base64,{encoded}"
 
 
 @contextmanager

@@ -29,13 +29,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from cog import __version__
 from cog.server.devices import visible_devices, worker_environments
 from cog.server.fetch import Fetcher
-from cog.server.files import as_data_url
+from cog.server.files import DataUrls
 from cog.server.inputs import downloads_with
 from cog.server.keywords import SchemaError
+from cog.server.listener import end_stalled
 from cog.server.logs import LOGGER, configure_logging
 from cog.server.process import Command, WorkerProcess
 from cog.server.ready_file import IN_KUBERNETES, ReadyFile
 from cog.server.reaper import Reaper
+from cog.server.reply import STALLED
 from cog.server.schema import InputSchema
 from cog.server.scratch import Scratch
 from cog.server.service import Service
@@ -196,7 +198,7 @@ class _Process:
             launches=launches(settings, environ, self._pids),
             scratch=Scratch(scratch),
             store=MemoryStore(settings.keep, time.monotonic),
-            send_files=upload_to(self._fetcher, url) if url else lambda: as_data_url,
+            send_files=upload_to(self._fetcher, url) if url else lambda: DataUrls().send,
             download=downloads_with(self._fetcher),
             now=partial(datetime.now, timezone.utc),
             new_id=lambda: f"pred_{uuid.uuid4().hex}",
@@ -224,6 +226,7 @@ class _Process:
         gc.enable()
         serving = asyncio.create_task(server.serve())
         stopping = asyncio.create_task(self._stop.wait())
+        stalls = asyncio.create_task(end_stalled(self._settings.port, STALLED))
         _log.info("Listening on %s, port %d", self._settings.host, self._settings.port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         failed = serving.done()
@@ -239,6 +242,7 @@ class _Process:
         if self._surroundings.tracing is not None:
             await asyncio.to_thread(self._surroundings.tracing.close)
         stopping.cancel()
+        stalls.cancel()
         await asyncio.wait({serving}, timeout=_FLUSH)
         if not serving.done():
             _log.warning("Clients are still connected; leaving")

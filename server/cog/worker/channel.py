@@ -28,9 +28,14 @@ class Channel:
         self._sender = 0  # the thread that holds the lock
         self._is_heard = True
 
-    def put(self, message: wire.ToServer) -> None:
-        """Queue a message; raises as `wire.encode` does, and then nothing is queued."""
-        self._pending.append((wire.encode(message), []))
+    def put(self, message: wire.ToServer) -> int:
+        """Queue a message; raises as `wire.encode` does, and then nothing is queued.
+
+        Returns how many bytes it is.
+        """
+        frame = wire.encode(message)
+        self._pending.append((frame, []))
+        return len(frame)
 
     def flush(self) -> None:
         """Send what is queued, by whomever: what was said before a crash has been said.

@@ -21,6 +21,10 @@ from cog.worker.lines import Lines, chunks
 STREAMS: tuple[wire.Stream, wire.Stream] = ("stdout", "stderr")
 
 
+MAX_ITEMS = 512 * 1024 * 1024
+"""Bytes of all items of one prediction: the server keeps them until it has ended, and after."""
+
+
 class Unfinished:
     """Unfinished lines, each thread's apart: lines that threads print at a time do not mix.
 
@@ -58,6 +62,7 @@ class Run:
     interrupted: bool = False
     ended: bool = False
     items: int = 0
+    size: int = 0  # bytes of the items
     task: asyncio.Task[None] | None = None
     metrics: Metrics = field(default_factory=Metrics)
     unfinished: Unfinished = field(default_factory=Unfinished)
@@ -110,7 +115,10 @@ class Runs:
     Whoever does several things that must not be mixed with others' does them in ``section``.
     """
 
-    def __init__(self, channel: Channel, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, channel: Channel, clock: Callable[[], float], max_items: int = MAX_ITEMS
+    ) -> None:
+        self._max_items = max_items
         self.current: ContextVar[Run | None] = ContextVar("run", default=None)
         self._channel = channel
         self._clock = clock
@@ -179,10 +187,15 @@ class Runs:
             self._log(run, "stderr", text)
 
     def item(self, run: Run, value: object) -> None:
-        """Send the next item of a handler that yields; raises as `wire.encode` does."""
+        """Send the next item of a handler that yields; raises as `wire.encode` does.
+
+        Raises ValueError after more than `MAX_ITEMS` bytes, too.
+        """
         with self.section:
-            self._channel.put(wire.Output(id=run.id, index=run.items, value=value))
+            run.size += self._channel.put(wire.Output(id=run.id, index=run.items, value=value))
             run.items += 1
+        if run.size > self._max_items:
+            raise ValueError(f"the items are larger than {self._max_items} bytes together")
 
     def metric(self, run: Run, name: str, value: object, mode: Mode) -> None:
         """Send a metric, unless the prediction has ended meanwhile."""
