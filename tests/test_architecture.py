@@ -26,6 +26,7 @@ SERVER = {
     "opentelemetry",
     "orjson",
     "prometheus_client",
+    "uvloop",
 }
 
 # Folder -> what its files may import beyond the standard library: packages, or modules of ours.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from cog import wire
 from cog.server.memory import MemoryKills, kills_in
@@ -47,7 +48,7 @@ def run_worker(script: str, steps: Steps, folder: Path, frames: bytes = b"") -> 
             link.kill()
             await link.exited
 
-    asyncio.run(main())
+    uvloop.run(main())
     return said
 
 
@@ -218,7 +219,7 @@ def test_what_cannot_be_started_is_an_os_error_and_leaks_nothing(tmp_path: Path)
             await WorkerProcess.start(command, print)
         assert open_descriptors() == before
 
-    asyncio.run(main())
+    uvloop.run(main())
 
 
 def test_a_worker_leaves_no_descriptors_behind(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 SCRIPT = """
-import asyncio, ctypes, os, subprocess, sys
+import asyncio, ctypes, os, subprocess, sys, uvloop
 from cog.server.reaper import Reaper
 
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: as if we were process 1
@@ -32,7 +32,7 @@ async def main():
             break
     print(list(states()), ours.wait())
 
-asyncio.run(main())
+uvloop.run(main())
 """
 
 

@@ -104,7 +104,7 @@ class Live:
     arrival: asyncio.Task[None] | None = None  # while its input files are fetched
     result: Result | None = None  # what its worker said, until the pool lets it end
     trace: Trace | None = None
-    taken: float = 0.0  # when, on the loop's clock
+    taken: float = 0.0  # when, on the service's clock
     began: float | None = None  # when it started
     timer: asyncio.TimerHandle | None = None  # what comes next if nothing happens
     stopping: bool = False  # its worker was asked to cancel it

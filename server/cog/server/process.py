@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -197,8 +197,8 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is ours to write to."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asyncio's own class where the loop is another's.
+        self._transport = cast("asyncio.Transport", transport)
         self._pids.add(self.pid)
         self._watcher = asyncio.create_task(self._watch())
 

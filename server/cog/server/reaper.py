@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 from collections.abc import Set
 from pathlib import Path
 
-_PAUSE = 0.5
-"""Seconds between a child's end and our look: whoever started it comes first."""
+PAUSE = 0.5
+"""Seconds between looks. Whoever started a child that has ended comes first: it is left alone until
+it has been seen twice."""
 
 
 class Reaper:
@@ -22,23 +22,21 @@ class Reaper:
 
     def __init__(self, ours: Set[int]) -> None:
         self._ours = ours
-        self._look: asyncio.TimerHandle | None = None
+        self._seen: set[int] = set()
 
     def start(self) -> None:
-        """Look whenever a child has ended."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._soon)
-
-    def _soon(self) -> None:
-        if self._look is None:
-            self._look = asyncio.get_running_loop().call_later(_PAUSE, self.reap)
+        """Look again and again; SIGCHLD belongs to the event loop."""
+        self.reap()
+        asyncio.get_running_loop().call_later(PAUSE, self.start)
 
     def reap(self) -> int:
-        """Reap the strangers that have ended; returns how many."""
-        self._look = None
+        """Reap the strangers that have ended and were there at the last look; returns how many."""
+        strangers = _children() - self._ours
         reaped = 0
-        for pid in _children() - self._ours:
+        for pid in strangers & self._seen:
             with contextlib.suppress(ChildProcessError):
                 reaped += os.waitpid(pid, os.WNOHANG)[0] != 0
+        self._seen = strangers
         return reaped
 
 

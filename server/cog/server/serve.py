@@ -26,6 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import uvloop
+
 from cog import __version__
 from cog.server.devices import visible_devices, worker_environments
 from cog.server.fetch import Fetcher
@@ -90,7 +92,7 @@ def run(environ: Mapping[str, str], argv: Sequence[str]) -> int:
         _log.warning("%s", warning)
     with folder as scratch:
         process = _Process(settings, Path(scratch), environ, model, tracing)
-        return asyncio.run(process.run())
+        return uvloop.run(process.run())
 
 
 def load_document(path: Path) -> dict[str, object] | None:

@@ -102,7 +102,7 @@ class Service(Owner, Overseer):
         self._model_log = ModelLog()
         self._pace = Pace()
         self._draining = False
-        self._clock = asyncio.get_running_loop().time
+        self._clock = surroundings.clock
         self.tally = Tally()
         self._reports = Reports(self._live, self._model_log, self.tally, self._clock)
         self._ending = Ending(surroundings, self._model_log, self.tally, self._clock, self._tell)

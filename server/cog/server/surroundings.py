@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,5 +45,6 @@ class Surroundings:
     download: Download
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    clock: Callable[[], float] = time.monotonic  # the loop's own may count milliseconds only
     tracing: Tracing | None = None
     ready_file: ReadyFile | None = None
