@@ -78,6 +78,36 @@ def test_waiting_has_an_end() -> None:
     run(steps())
 
 
+def test_a_reader_that_rests_is_woken_by_the_end_alone() -> None:
+    async def steps() -> None:
+        feed = filled(Started())
+        reader = feed.follow()
+        resting = asyncio.ensure_future(reader.rest(60))
+        await settle()
+        feed.add(Output(0, "a"))
+        await settle()
+        assert not resting.done()
+        feed.add(END)
+        await resting
+        await reader.rest(60)
+        assert await reader.next() == [Started(), Output(0, "a"), END]
+
+    run(steps())
+
+
+def test_a_rest_is_over_in_time_and_the_reader_reads_on() -> None:
+    async def steps() -> None:
+        feed = Feed()
+        reader = feed.follow()
+        await reader.rest(0.001)
+        reading = asyncio.ensure_future(reader.next())
+        await settle()
+        feed.add(Started())
+        assert await reading == [Started()]
+
+    run(steps())
+
+
 def test_a_reader_that_gives_up_loses_nothing_and_leaves_nothing_behind() -> None:
     async def steps() -> None:
         feed = Feed()

@@ -149,11 +149,12 @@ class Feed:
 class Reader:
     """One reader's place in a feed: ``seen`` is the number of the last event it was given."""
 
-    __slots__ = ("_feed", "_woken", "seen")
+    __slots__ = ("_feed", "_rests", "_woken", "seen")
 
     def __init__(self, feed: Feed, seen: int) -> None:
         self._feed = feed
         self._woken: asyncio.Future[None] | None = None
+        self._rests = False  # only the end is to wake it
         self.seen = seen
 
     @property
@@ -178,15 +179,28 @@ class Reader:
             events = self.take()
         return events
 
+    async def rest(self, seconds: float) -> None:
+        """Return after that time, whatever comes meanwhile, or as soon as nothing more can come."""
+        if not self._feed.closed:
+            self._rests = True
+            try:
+                await self._wait(seconds)
+            finally:
+                self._rests = False
+
     def wake(self) -> None:
         """There is something new; called by the feed."""
+        if self._feed.closed or not self._rests:
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
 
     async def _wait(self, timeout: float | None) -> None:
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, self.wake)
+        timer = None if timeout is None else loop.call_later(timeout, self._go_on)
         self._feed.add_waiting(self)
         try:
             await self._woken

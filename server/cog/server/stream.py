@@ -21,6 +21,10 @@ from cog.server.reply import STALLED
 KEEP_ALIVE = 15.0
 """Seconds without an event after which a comment is sent, as in Cog."""
 
+PACE = 0.001
+"""Seconds between two pieces of a stream, so that tokens that come faster share one: a piece costs
+many times what a token does. Nobody waits for the first token, nor for the end."""
+
 _TYPES: dict[Form, bytes] = {
     "sse": b"text/event-stream; charset=utf-8",
     "ndjson": b"application/x-ndjson",
@@ -115,6 +119,8 @@ async def _pieces(tracked: Tracked, form: Form, after: int) -> AsyncIterator[byt
             events = await reader.next(KEEP_ALIVE)
             if events:
                 yield encode(form, first, events, tracked)
+                if not isinstance(events[-1], Started):
+                    await reader.rest(PACE)
             elif not reader.over:
                 yield _NOTHING_NEW[form]
     except Missed:
