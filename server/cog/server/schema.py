@@ -48,6 +48,7 @@ class InputSchema:
         root = definitions[component]
         self._check = _Definitions(definitions).compile(root)
         self._properties = as_nodes(as_node(root.get("properties", {})))
+        self._secrets = {name for name, node in self._properties.items() if is_secret(node)}
         self._definitions = definitions
 
     def kind(self, name: str) -> InputKind:
@@ -84,10 +85,7 @@ class InputSchema:
 
     def hide_secrets(self, given: Node) -> Node:
         """Return a copy of ``given`` fit to be shown."""
-        return {
-            name: HIDDEN if is_secret(self._properties.get(name, {})) else value
-            for name, value in given.items()
-        }
+        return {name: HIDDEN if name in self._secrets else value for name, value in given.items()}
 
 
 class _Definitions(Compiler):

@@ -41,6 +41,9 @@ LONG_TEXT = 16 * 1024
 """Characters from which a text travels beside the JSON."""
 
 
+Loads = Callable[[bytearray], object]
+
+
 class FrameError(Exception):
     """The other side broke the protocol; the stream cannot be used further."""
 
@@ -56,7 +59,7 @@ def _dumps(value: object) -> bytes:
     return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
-def _loads(data: bytes) -> object:
+def _loads(data: bytearray) -> object:
     return _DECODER.decode(data.decode("utf-8"))
 
 
@@ -113,9 +116,7 @@ class Receiver(Generic[M]):
     JSON and raises ValueError or RecursionError for what is none.
     """
 
-    def __init__(
-        self, accepts: Collection[type[M]], loads: Callable[[bytes], object] = _loads
-    ) -> None:
+    def __init__(self, accepts: Collection[type[M]], loads: Loads = _loads) -> None:
         self._types = {cls.type: cls for cls in accepts}
         self._loads = loads
         self._buffer = bytearray()
@@ -146,7 +147,7 @@ class Receiver(Generic[M]):
             self._buffer.clear()
             raise
 
-    def _next_frame(self) -> tuple[bytes, bytes] | None:
+    def _next_frame(self) -> tuple[bytearray, bytearray] | None:
         buffer = self._buffer
         if len(buffer) < _LENGTHS.size:
             return None
@@ -157,14 +158,12 @@ class Receiver(Generic[M]):
         end = middle + texts
         if len(buffer) < end:
             return None
-        frame = bytes(buffer[_LENGTHS.size : middle]), bytes(buffer[middle:end])
+        frame = buffer[_LENGTHS.size : middle], buffer[middle:end]
         del buffer[:end]
         return frame
 
 
-def _decode(
-    body: bytes, texts: bytes, types: dict[str, type[M]], loads: Callable[[bytes], object]
-) -> M:
+def _decode(body: bytearray, texts: bytearray, types: dict[str, type[M]], loads: Loads) -> M:
     try:
         values = loads(body)
     except (ValueError, RecursionError) as error:
@@ -172,7 +171,7 @@ def _decode(
     kind = values.pop("type", None) if isinstance(values, dict) else None
     cls = types.get(kind) if isinstance(kind, str) else None
     if not isinstance(values, dict) or cls is None:
-        raise FrameError(f"unknown message {body[:80]!r}")
+        raise FrameError(f"unknown message {bytes(body[:80])!r}")
     if texts or "texts" in values:
         _put_texts(values, _PAYLOAD[cls], values.pop("texts", None), texts)
     checks = _FIELDS[cls]
@@ -185,12 +184,12 @@ def _decode(
         raise FrameError(f"message {kind!r}: {error}") from error
 
 
-def _put_texts(values: dict[str, Any], payload: str, places: Any, texts: bytes) -> None:  # noqa: ANN401 - checked by using it
+def _put_texts(values: dict[str, Any], payload: str, places: Any, texts: bytearray) -> None:  # noqa: ANN401 - checked by using it
     """Undo `_take_texts`. Raises FrameError."""
-    start = 0
+    start, view = 0, memoryview(texts)
     try:
         for (name, *keys), size in places:
-            text = texts[start : start + size].decode("utf-8")
+            text = str(view[start : start + size], "utf-8")
             start += size
             target: Any = values
             for key in (name, *keys)[:-1]:
@@ -211,6 +210,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_one_of(words: object) -> Callable[[object], bool]:
+    known = frozenset(get_args(words))
+    return lambda value: isinstance(value, str) and value in known
+
+
 def _is_text_map(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
@@ -228,9 +232,9 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     ),
     "dict[str, object]": lambda value: isinstance(value, dict),
     "dict[str, str]": _is_text_map,
-    "Stream": lambda value: value in get_args(Stream),
-    "Status": lambda value: value in get_args(Status),
-    "MetricMode": lambda value: value in get_args(MetricMode),
+    "Stream": _is_one_of(Stream),
+    "Status": _is_one_of(Status),
+    "MetricMode": _is_one_of(MetricMode),
 }
 _MESSAGES: tuple[type[ToWorker | ToServer], ...] = (*TO_WORKER, *TO_SERVER)
 _FIELDS: dict[type, dict[str, Callable[[object], bool]]] = {
