@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+# What fits a line of a terminal beside the rest of a message.
+_SHOWN_CHARS = 80
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -54,6 +57,12 @@ class ProjectError(FrontendError):
 
 def _at(problem: Problem) -> tuple[int, int]:
     return (problem.span.start_line, problem.span.start_column) if problem.span else (0, 0)
+
+
+def shown(text: str) -> str:
+    """Return a text of the user's in quotes: control characters escaped, cut where it is long."""
+    cut = text[:_SHOWN_CHARS]
+    return repr(cut) if cut == text else f"{cut!r}... ({len(text)} characters)"
 
 
 def near(word: str, known: Iterable[str]) -> str:

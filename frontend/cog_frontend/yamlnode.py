@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import yaml
 
-from cog_frontend.errors import Problem, ProjectError, Span
+from cog_frontend.errors import Problem, ProjectError, Span, shown
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# The graph of a build has the file in it three times, and a builder takes 16 MiB of graph.
+MAX_BYTES = 1 << 20
+# A whole cog.yaml has 7 levels.
+MAX_DEPTH = 64
+
+_CORE = "tag:yaml.org,2002:"
+# Tags that change nothing: every value is text until a field asks. The first two also say so.
+_TEXT = ("!", f"{_CORE}str")
+_KNOWN_TAGS = (
+    *_TEXT,
+    *(f"{_CORE}{name}" for name in ("bool", "float", "int", "map", "null", "seq")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +68,19 @@ class Document:
 
 
 def parse(data: bytes, filename: str) -> Document:
-    """Return the nodes of a YAML file; raise ``ProjectError`` when it is not YAML."""
+    """Return the nodes of a YAML file; raise ``ProjectError`` when it is not YAML.
+
+    It may have ``MAX_BYTES`` bytes, also with its aliases written out, and ``MAX_DEPTH`` levels.
+    """
+    if len(data) > MAX_BYTES:
+        message = f"the file has {len(data)} bytes, and {MAX_BYTES} are the most that are read"
+        hint = "move packages into a requirements file and long commands into scripts"
+        raise ProjectError([Problem(file=filename, message=message, hint=hint)])
     text = _decode(data, filename)
     try:
-        node = yaml.compose(text, Loader=_Loader)
-        root = None if node is None else _Reader(filename, text).read(node)
+        root = _Composer(filename, text).compose(yaml.parse(text, Loader=_Loader))
     except yaml.YAMLError as error:
         raise ProjectError([_problem(error, text, filename)]) from error
-    except RecursionError as error:
-        problem = Problem(file=filename, message="invalid YAML: nested too deeply")
-        raise ProjectError([problem]) from error
     return Document(filename, data, root)
 
 
@@ -101,59 +118,141 @@ def _problem(error: yaml.YAMLError, text: str, filename: str) -> Problem:
     return Problem(file=filename, message=message, hint=hint, span=span)
 
 
-class _Reader:
-    """Copies libyaml's nodes into frozen ones and finds what YAML allows but a config must not.
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end is still to come; of a mapping, keys and values stand in turn."""
 
-    A node that aliases name many times is copied once: aliases of aliases would take for ever.
+    event: yaml.CollectionStartEvent
+    size: int
+    nodes: list[Node] = field(default_factory=list)
+    lines_of_keys: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_mapping(self) -> bool:
+        return isinstance(self.event, yaml.MappingStartEvent)
+
+    @property
+    def wants_key(self) -> bool:
+        return self.is_mapping and len(self.nodes) % 2 == 0
+
+
+class _Composer:
+    """Makes nodes of libyaml's events and finds what YAML allows but a config must not.
+
+    libyaml's own composer overflows the stack of the process on deep nesting; this one has none. A
+    node is made once, however many aliases name it; ``_size`` is what the text would have been
+    without aliases.
     """
 
     def __init__(self, filename: str, text: str) -> None:
         self._filename = filename
         self._lines = text.splitlines()
-        self._open: set[int] = set()
-        self._copied: dict[int, Node] = {}
+        self._open: list[_Open] = []
+        self._root: Node | None = None
+        self._documents = 0
+        self._size = 0
+        # By anchor: the node and its size; None while it is still open.
+        self._anchored: dict[str, tuple[Node, int] | None] = {}
 
-    def read(self, node: yaml.Node) -> Node:
-        if isinstance(node, yaml.ScalarNode):
-            return Scalar(node.value, not node.style, self._span(node))
-        if id(node) in self._open:
-            raise self._error(node, "an alias points back at its own parent")
-        if id(node) not in self._copied:
-            self._open.add(id(node))
-            self._copied[id(node)] = self._collection(node)
-            self._open.discard(id(node))
-        return self._copied[id(node)]
+    def compose(self, events: Iterable[yaml.Event]) -> Node | None:
+        """Return the root of the only document, None where there is none."""
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._start_document(event)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                self._start(event)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                self._end(event)
+            elif isinstance(event, yaml.ScalarEvent):
+                self._scalar(event)
+            elif isinstance(event, yaml.AliasEvent):
+                self._alias(event)
+        return self._root
 
-    def _collection(self, node: yaml.Node) -> Node:
-        if isinstance(node, yaml.SequenceNode):
-            return Sequence(tuple(self.read(item) for item in node.value), self._span(node))
-        if not isinstance(node, yaml.MappingNode):
-            raise self._error(node, "expected a scalar, a list or a mapping")
-        pairs: dict[str, tuple[Scalar, Node]] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise self._error(key_node, "a key must be plain text")
-            key = Scalar(key_node.value, not key_node.style, self._span(key_node))
-            if key.text in pairs:
-                first = pairs[key.text][0].span.start_line
-                raise self._error(key_node, f"key {key.text!r} stands twice (first: line {first})")
-            pairs[key.text] = (key, self.read(value_node))
-        return Mapping(tuple(pairs.values()), self._span(node))
+    def _start_document(self, event: yaml.Event) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise self._error(self._span(event), "expected a single document")
 
-    def _span(self, node: yaml.Node) -> Span:
-        start, end = node.start_mark, node.end_mark
-        last, column = end.line, end.column
-        if column == 0 and last > start.line:
+    def _start(self, event: yaml.CollectionStartEvent) -> None:
+        self._check_tag(event)
+        if len(self._open) == MAX_DEPTH:
+            message = f"invalid YAML: nested too deeply, more than {MAX_DEPTH} levels"
+            raise self._error(self._span(event), message)
+        if event.anchor:
+            self._anchored[event.anchor] = None
+        self._open.append(_Open(event, self._size))
+
+    def _end(self, event: yaml.CollectionEndEvent) -> None:
+        ended = self._open.pop()
+        span = self._span(ended.event, event)
+        if ended.is_mapping:
+            pairs = zip(ended.nodes[::2], ended.nodes[1::2], strict=True)
+            node: Node = Mapping(tuple((key, value) for key, value in pairs), span)  # type: ignore[misc]  # _add lets only scalars be keys
+        else:
+            node = Sequence(tuple(ended.nodes), span)
+        self._add(node, ended.event.anchor, self._size - ended.size)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        self._check_tag(event)
+        plain = not event.style and event.tag not in _TEXT
+        size = len(event.value) + 1
+        self._size += size
+        self._add(Scalar(event.value, plain, self._span(event)), event.anchor, size)
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        span = self._span(event)
+        if event.anchor not in self._anchored:
+            raise self._error(span, f"the alias *{event.anchor} has no anchor before it")
+        named = self._anchored[event.anchor]
+        if named is None:
+            raise self._error(span, "an alias points back at its own parent")
+        node, size = named
+        self._size += size
+        if self._size > MAX_BYTES:
+            message = f"written out, its aliases are more than {MAX_BYTES} bytes"
+            raise self._error(span, message, "name fewer things")
+        self._add(node, None, size)
+
+    def _add(self, node: Node, anchor: str | None, size: int) -> None:
+        if anchor:
+            self._anchored[anchor] = node, size
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1]
+        if parent.wants_key:
+            self._check_key(node, parent.lines_of_keys)
+        parent.nodes.append(node)
+
+    def _check_key(self, node: Node, lines: dict[str, int]) -> None:
+        if not isinstance(node, Scalar):
+            raise self._error(node.span, "a key must be plain text")
+        if node.text in lines:
+            message = f"key {shown(node.text)} stands twice (first: line {lines[node.text]})"
+            raise self._error(node.span, message)
+        lines[node.text] = node.span.start_line
+
+    def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        if event.tag is not None and event.tag not in _KNOWN_TAGS:
+            tag = shown(event.tag.replace(_CORE, "!!"))
+            raise self._error(self._span(event), f"tag {tag} means nothing here", "remove it")
+
+    def _span(self, start: yaml.Event, end: yaml.Event | None = None) -> Span:
+        begin, mark = start.start_mark, (end or start).end_mark
+        assert begin is not None  # libyaml marks every event
+        assert mark is not None
+        last, column = mark.line, mark.column
+        if column == 0 and last > begin.line:
             last -= 1
-            while last > start.line and self._is_blank(last):
+            while last > begin.line and self._is_blank(last):
                 last -= 1
             column = len(self._lines[last])
-        return Span(start.line + 1, last + 1, start.column + 1, max(column, 1))
+        return Span(begin.line + 1, last + 1, begin.column + 1, max(column, 1))
 
     def _is_blank(self, line: int) -> bool:
         text = self._lines[line].strip()
         return not text or text.startswith("#")
 
-    def _error(self, node: yaml.Node, message: str) -> ProjectError:
-        problem = Problem(file=self._filename, message=message, span=self._span(node))
-        return ProjectError([problem])
+    def _error(self, span: Span, message: str, hint: str = "") -> ProjectError:
+        return ProjectError([Problem(file=self._filename, message=message, hint=hint, span=span)])

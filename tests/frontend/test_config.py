@@ -233,11 +233,6 @@ def test_what_is_wrong_is_not_in_the_config_that_can_be_used() -> None:
     assert config.train is not None
 
 
-def test_aliases_of_aliases_are_read_once() -> None:
-    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
-    assert len(problems("\n".join(lines))) == 60
-
-
 def test_bytes_that_are_not_utf8_have_a_line() -> None:
     with pytest.raises(ProjectError) as caught:
         read_config(b"build:\n  gpu: \xff\n")

@@ -18,6 +18,7 @@ from cog_frontend.config.model import (
     WeightSource,
 )
 from cog_frontend.config.reader import Examined, examine_config, is_inside, read_config
+from cog_frontend.config.texts import is_file_name
 
 __all__ = [
     "SUPPORTED_PYTHONS",
@@ -37,6 +38,7 @@ __all__ = [
     "WeightSource",
     "config_keys",
     "examine_config",
+    "is_file_name",
     "is_inside",
     "read_config",
 ]

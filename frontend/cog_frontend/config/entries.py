@@ -127,7 +127,12 @@ COMPRESSION = Either(
 
 
 def _downloaded(source: WeightSource) -> Iterator[Complaint]:
-    if source.uri.text.startswith(("http://", "https://")) and not source.checksum:
+    if not source.uri.text.startswith(("http://", "https://")):
+        return
+    if not texts.is_file_name(source.file_name):
+        hint = "write https://host/path/file"
+        yield Complaint(": the URL does not end in the name of a file", hint, source.uri.span)
+    if not source.checksum:
         hint = "write the source as {uri: ..., checksum: 'sha256:...'}"
         yield Complaint(": a download needs its checksum", hint, source.uri.span)
 
@@ -142,8 +147,10 @@ _SOURCE = Section(
             required=True,
         ),
         "checksum": Key(texts.CHECKSUM, "sha256: and 64 digits; needed for https://."),
-        "include": Key(ListOf(texts.PATTERN), "Patterns of the files to take; default: all."),
-        "exclude": Key(ListOf(texts.PATTERN), "Patterns of the files to leave out."),
+        "include": Key(
+            ListOf(texts.PATTERN, most=None), "Patterns of the files to take; default: all."
+        ),
+        "exclude": Key(ListOf(texts.PATTERN, most=None), "Patterns of the files to leave out."),
     },
     _downloaded,
 )

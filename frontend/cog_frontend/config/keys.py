@@ -18,7 +18,7 @@ from cog_frontend.config.model import (
 )
 from cog_frontend.config.sections import Key, ListOf, MapOf, Section
 from cog_frontend.config.shapes import Boolean, Complaint, Whole, Word
-from cog_frontend.errors import Span
+from cog_frontend.errors import Span, shown
 
 _LAST = "its commands run after those of build.run: move them to its end"
 
@@ -30,7 +30,7 @@ def _twice(named: list[tuple[str, Span | None]]) -> Iterator[Complaint]:
         if name in first:
             before = first[name]
             line = before.start_line if before else 0
-            yield Complaint(f": {name!r} is set twice, first: line {line}", span=span)
+            yield Complaint(f": {shown(name)} is set twice, first: line {line}", span=span)
         first.setdefault(name, span)
 
 
@@ -59,13 +59,16 @@ def _targets(items: tuple[CopyEntry, ...]) -> Iterator[Complaint]:
 def _weights(items: tuple[Weight, ...]) -> Iterator[Complaint]:
     """No two of a name, and no target inside another's."""
     yield from _twice([(item.name.text, item.name.span) for item in items if item.name])
-    for index, item in enumerate(items):
-        for other in items[:index]:
-            one, two = f"{item.target.text}/", f"{other.target.text}/"
-            if one.startswith(two) or two.startswith(one):
-                line = other.target.span.start_line
-                message = f": the targets {other.target.text!r} (line {line}) and"
-                yield Complaint(f"{message} {item.target.text!r} overlap", span=item.target.span)
+    # In this order, what is in a folder stands right behind it.
+    targets = sorted((item.target for item in items), key=lambda target: f"{target.text}/")
+    above: Located | None = None
+    for target in targets:
+        if above and f"{target.text}/".startswith(f"{above.text}/"):
+            first, second = sorted((above, target), key=lambda each: each.span.start_line)
+            message = f": the targets {shown(first.text)} (line {first.span.start_line}) and"
+            yield Complaint(f"{message} {shown(second.text)} overlap", span=second.span)
+        else:
+            above = target
 
 
 def _build(build: Build) -> Iterator[Complaint]:
@@ -97,13 +100,17 @@ BUILD = Section(
         "python_version": Key(texts.PYTHON, "The Python to build for; default: 3.13."),
         "python_requirements": Key(texts.PATH, "A requirements file of the project."),
         "python_packages": Key(
-            ListOf(texts.ANY), "Requirement lines.", instead='use "python_requirements" instead'
+            ListOf(texts.ANY, most=None),
+            "Requirement lines.",
+            instead='use "python_requirements" instead',
         ),
         "python_index": Key(
             ListOf(INDEX, _indexes), "Package indexes beside PyPI, or in its place."
         ),
         "lock": Key(texts.PATH, "The lock file to install from."),
-        "system_packages": Key(ListOf(texts.SYSTEM_PACKAGE), "Debian packages to install."),
+        "system_packages": Key(
+            ListOf(texts.SYSTEM_PACKAGE, most=None), "Debian packages to install."
+        ),
         "copy": Key(ListOf(COPY, _targets), "Files of the project that the commands of run find."),
         "run": Key(ListOf(COMMAND), "Commands to run once all packages are installed."),
         "pre_install": Key(ListOf(COMMAND), "Commands to run after run.", instead=_LAST),
@@ -150,7 +157,9 @@ CONFIG = Section(
             instead='use "@cog.concurrent(max=N)" instead',
         ),
         "environment": Key(
-            ListOf(texts.VARIABLE, _variables, hint="write each entry as '- NAME=value'"),
+            ListOf(
+                texts.VARIABLE, _variables, hint="write each entry as '- NAME=value'", most=None
+            ),
             "Variables of the build and of the running image, as NAME=value.",
         ),
         "weights": Key(ListOf(WEIGHT, _weights), "Files that stand in layers of their own."),

@@ -5,7 +5,9 @@ Keys and rules are those of Cog's cog.yaml, and the keys that its users asked fo
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 from cog_frontend.errors import Span
 
@@ -134,6 +136,11 @@ class WeightSource:
     checksum: Located | None = None
     include: tuple[Located, ...] = ()
     exclude: tuple[Located, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """What a download is called: the end of its URL's path, decoded."""
+        return unquote(posixpath.basename(urlsplit(self.uri.text).path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

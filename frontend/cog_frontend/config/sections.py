@@ -7,15 +7,20 @@ from typing import Generic, NamedTuple, TypeVar, cast
 
 from cog_frontend.config.model import Located
 from cog_frontend.config.shapes import Complaint, Json, Problems, Shape, Text, Word
-from cog_frontend.errors import near
+from cog_frontend.errors import near, shown
 from cog_frontend.yamlnode import Mapping as MappingNode
 from cog_frontend.yamlnode import Node, Scalar, Sequence
 
 T = TypeVar("T")
 
 
+# Each entry of most lists is a layer, a mount or a build, and an image has 127 layers at most
+# (Docker's layer store, maxLayerDepth).
+MOST = 100
+
+
 class ListOf(Generic[T]):
-    """A list; ``check`` looks at the entries together."""
+    """A list of ``most`` entries at most (None: any number); ``check`` looks at them together."""
 
     def __init__(
         self,
@@ -23,13 +28,18 @@ class ListOf(Generic[T]):
         check: Callable[[tuple[T, ...]], Iterable[Complaint]] = lambda _: (),
         *,
         hint: str = "start each entry with '- '",
+        most: int | None = MOST,
     ) -> None:
-        self._item, self._check, self._hint = item, check, hint
+        self._item, self._check, self._hint, self._most = item, check, hint, most
 
     def read(self, node: Node, path: str, problems: Problems) -> tuple[T, ...]:
         """Return the entries that are right."""
         if not isinstance(node, Sequence):
             problems.add(node.span, f"{path} must be a list", self._hint)
+            return ()
+        if self._most is not None and len(node.items) > self._most:
+            message = f"{path} has {len(node.items)} entries, and {self._most} are the most"
+            problems.add(node.span, message, "join some of them")
             return ()
         read = [
             self._item.read(item, f"{path}[{index}]", problems)
@@ -41,7 +51,8 @@ class ListOf(Generic[T]):
 
     def schema(self) -> Json:
         """An array."""
-        return {"type": "array", "items": self._item.schema()}
+        most = {} if self._most is None else {"maxItems": self._most}
+        return {"type": "array", "items": self._item.schema(), **most}
 
 
 class Several(Generic[T]):
@@ -76,7 +87,7 @@ class MapOf:
         read = [
             (
                 self._name.read(key, path, problems),
-                self._value.read(value, f"{path}.{key.text}", problems),
+                self._value.read(value, f"{path}.{_named(key)}", problems),
             )
             for key, value in node.items
         ]
@@ -140,7 +151,7 @@ class Section(Generic[T]):
     def _values(self, node: MappingNode, path: str, problems: Problems) -> dict[str, object]:
         found: dict[str, object] = {}
         for key, value in node.items:
-            full = f"{path}.{key.text}" if path else key.text
+            full = f"{path}.{_named(key)}" if path else _named(key)
             if key.text not in self.keys:
                 self._unknown(key, full, problems)
                 continue
@@ -153,7 +164,8 @@ class Section(Generic[T]):
         return found
 
     def _unknown(self, key: Scalar, path: str, problems: Problems) -> None:
-        hint = near(key.text, self.keys) or f"known keys: {', '.join(sorted(self.keys))}"
+        known = f"known keys: {', '.join(sorted(self.keys))}"
+        hint = (near(key.text, self.keys) if problems.are_few else "") or known
         problems.add(key.span, f"{path}: unknown key", hint)
 
     def schema(self) -> Json:
@@ -214,6 +226,11 @@ class Either(Generic[T]):
         """Any of the shapes."""
         shapes = [self._scalar, self._sequence, self._mapping]
         return {"anyOf": [shape.schema() for shape in shapes if shape is not None]}
+
+
+def _named(key: Scalar) -> str:
+    """A key within a path: as it stands, unless it would take the message apart."""
+    return key.text if key.text.isprintable() and len(key.text) < 80 else shown(key.text)
 
 
 def _null(node: Node) -> bool:

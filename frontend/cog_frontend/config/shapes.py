@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from cog_frontend.config.model import Located
-from cog_frontend.errors import Problem, Span
+from cog_frontend.errors import Problem, Span, shown
 from cog_frontend.yamlnode import Node, Scalar
 
 T = TypeVar("T")
@@ -21,6 +21,8 @@ Json = dict[str, object]
 _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,5}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Linux hands a process no longer argument and no longer variable (MAX_ARG_STRLEN, with its NUL).
+MAX_TEXT_BYTES = (128 << 10) - 1
 
 
 class Complaint(NamedTuple):
@@ -41,6 +43,11 @@ class Problems:
         self.found: list[Problem] = []
         self.warnings: list[Problem] = []
         self._filename = filename
+
+    @property
+    def are_few(self) -> bool:
+        """Whether a person will still read what is found next: advice takes its time."""
+        return len(self.found) < 100
 
     def add(self, span: Span | None, message: str, hint: str = "") -> None:
         """Keep a problem."""
@@ -93,13 +100,18 @@ class Text:
             problems.add(node.span, f"{path} must be text, not a list or mapping")
             return None
         text = node.text if self._spaces else node.text.strip()
-        if not text.strip() or "\0" in text:
+        if not text.strip():
             problems.add(node.span, f"{path} must not be empty")
+        elif "\0" in text:
+            problems.add(node.span, f"{path} must not have a NUL character in it")
+        elif (size := len(text.encode("utf-8", "replace"))) > MAX_TEXT_BYTES:
+            message = f"{path} has {size} bytes, and Linux hands {MAX_TEXT_BYTES} to a process"
+            problems.add(node.span, message, "put it into a file of the project")
         elif not self._lines and _CONTROL.search(text):
             problems.add(node.span, f"{path} must be one line without control characters")
         elif self._pattern and not re.fullmatch(self._pattern, text, re.DOTALL):
             wrong = self._wrong if isinstance(self._wrong, str) else self._wrong(text)
-            problems.add(node.span, f"{path}: {text!r} {wrong}", self._hint)
+            problems.add(node.span, f"{path}: {shown(text)} {wrong}", self._hint)
         else:
             return Located(text, node.span)
         return None
@@ -120,8 +132,8 @@ class Word:
         """Return the word and where it stands."""
         if isinstance(node, Scalar) and node.text in self._words:
             return Located(node.text, node.span)
-        shown = f", not {node.text!r}" if isinstance(node, Scalar) else ""
-        problems.add(node.span, f"{path} must be {' or '.join(map(repr, self._words))}{shown}")
+        found = f", not {shown(node.text)}" if isinstance(node, Scalar) else ""
+        problems.add(node.span, f"{path} must be {' or '.join(map(repr, self._words))}{found}")
         return None
 
     def schema(self) -> Json:
@@ -136,8 +148,8 @@ class Boolean:
         """Return what the node says."""
         if isinstance(node, Scalar) and node.plain and node.text in _TRUE | _FALSE:
             return node.text in _TRUE
-        shown = f", not {node.text!r}" if isinstance(node, Scalar) else ""
-        problems.add(node.span, f"{path} must be true or false{shown}")
+        found = f", not {shown(node.text)}" if isinstance(node, Scalar) else ""
+        problems.add(node.span, f"{path} must be true or false{found}")
         return None
 
     def schema(self) -> Json:

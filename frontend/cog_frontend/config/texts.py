@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from cog_frontend.config.model import SUPPORTED_PYTHONS, Located, Variable
 from cog_frontend.config.shapes import Made, Text
+from cog_frontend.errors import shown
 
 # Names that a model image sets itself.
 RESERVED_NAMES = (
@@ -31,6 +32,9 @@ _APT = (
 _RESERVED = "|".join([*(f"{name}=" for name in RESERVED_NAMES), *RESERVED_PREFIXES])
 _VARIABLE = rf"(?!{_RESERVED})[A-Za-z_][A-Za-z0-9_]*=.*"
 _NAME = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
+
+# What urllib takes for a host too, which refuses some of what looks like one.
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
 
 ANY = Text()
 LINES = Text(lines=True)
@@ -117,14 +121,14 @@ FOLDER = Text(
 )
 INDEX_NAME = Text(_NAME, "is not a name of an index", "use small letters, digits, '-', '_', '.'")
 INDEX_URL = Text(
-    r"https?://[^\s@/?#]+(?:/[^\s@?#]*)?",
+    rf"https?://{_HOST}(?:/[^\s@?#\x00-\x1f\x7f]*)?",
     "is not the address of an index",
     "write https://host/path; credentials belong into a build secret",
 )
 WEIGHT_NAME = Text(_NAME, "is not a name of weights", "use small letters, digits, '-', '_', '.'")
 WEIGHT_URI = Text(
     r"(?:hf|huggingface)://[^\s/@]+/[^\s/@]+@[0-9a-f]{40}"
-    r"|https?://[^\s@/?#]+/(?:[^\s@?#]*/)?[^\s@/?#]+(?:\?[^\s@#]*)?"
+    rf"|https?://{_HOST}/(?:[^\s@?#]*/)?[^\s@/?#]+(?:\?[^\s@#]*)?"
     rf"|(?:file://(?:\./)?)?{_INSIDE}(?![a-zA-Z]+://)[^\x00-\x1f\x7f]+",
     "is not a place that weights can come from",
     "write a path of the project, https://host/path/file or hf://owner/name@COMMIT",
@@ -133,9 +137,14 @@ CHECKSUM = Text(r"sha256:[0-9a-f]{64}", "must be sha256: and 64 digits")
 PATTERN = Text(r"[^!\\\n][^\\\n]*", "is not a pattern", "patterns have no '!' and no '\\'")
 
 
+def is_file_name(text: str) -> bool:
+    """Whether a text can be the name of a file in a folder, and of nothing elsewhere."""
+    return text.isprintable() and "/" not in text and text not in {"", ".", ".."}
+
+
 def _wrong_variable(text: str) -> str:
     if re.match(rf"(?:{_RESERVED})", text):
-        return f"cannot be set: {text.partition('=')[0]!r} is reserved for the image itself"
+        return f"cannot be set: {shown(text.partition('=')[0])} is reserved for the image itself"
     return "must be in the form NAME=value"
 
 

@@ -7,7 +7,7 @@ is part of no cache key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -48,18 +48,26 @@ class Login:
     secret: str
 
 
+def host(url: str) -> str:
+    """Return the host of a URL; empty for what has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def logins(indexes: Iterable[Index]) -> tuple[Login, ...]:
     """Return what the indexes of a project need."""
     return tuple(
-        Login(urlsplit(index.url.text).hostname or "", index.secret.text)
-        for index in indexes
-        if index.secret
+        Login(host(index.url.text), index.secret.text) for index in indexes if index.secret
     )
 
 
-def logins_for(urls: Iterable[str], logins: Iterable[Login]) -> tuple[Login, ...]:
+def logins_for(urls: Iterable[str], logins: Collection[Login]) -> tuple[Login, ...]:
     """Return those that fetching ``urls`` may need."""
-    hosts = {urlsplit(url).hostname for url in urls}
+    if not logins:
+        return ()
+    hosts = set(map(host, urls))
     return tuple(login for login in logins if login.host in hosts)
 
 

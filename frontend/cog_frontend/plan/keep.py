@@ -10,8 +10,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection
 from dataclasses import replace
-from urllib.parse import urlsplit
 
+from cog_frontend.config import is_file_name
+from cog_frontend.plan.credentials import host
 from cog_frontend.plan.groups import SOURCE, Group
 from cog_frontend.plan.lock import Package, Table, file_name, toml_value
 from cog_frontend.plan.model import Download
@@ -43,7 +44,7 @@ def kept(of: Group, guarded: Collection[str]) -> tuple[Group, tuple[Download, ..
     downloads: list[Download] = []
     for package in of.packages:
         file = _chosen(package)
-        if file is None or urlsplit(str(file["url"])).hostname in guarded:
+        if file is None or host(str(file["url"])) in guarded:
             packages.append(package)
             continue
         name = file_name(file)
@@ -66,4 +67,5 @@ def _chosen(package: Package) -> Table | None:
     files: list[Table] = [tomllib.loads(f"file = {text}")["file"] for text in package.sources]
     best = max(files, key=lambda file: preference(file_name(file)))
     is_remote = str(best.get("url", "")).startswith(("http://", "https://"))
-    return best if is_remote and "sha256" in best.get("hashes", {}) else None
+    is_checked = "sha256" in best.get("hashes", {})
+    return best if is_remote and is_checked and is_file_name(file_name(best)) else None

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from cog_frontend.errors import Problem, ProjectError
 from cog_frontend.plan.requirement_lines import normalised
@@ -25,6 +25,8 @@ _SOURCES = ("vcs", "directory", "archive", "sdist", "wheels")
 # What a wheel for one machine is taken to weigh where nobody says.
 _UNKNOWN = 8 << 20
 _OF_A_FILE = ("name", "url", "path", "size", "hashes", "subdirectory")
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 Table = Mapping[str, Any]
 
@@ -148,7 +150,7 @@ def toml_value(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     # JSON's strings, numbers and booleans are TOML's too, but for DEL.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return _JSON.encode(value).replace("\x7f", "\\u007f")
 
 
 def _document(data: bytes, file: str) -> Table:
@@ -306,5 +308,6 @@ def file_name(file: Table) -> str:
     """The name of a wheel or an archive: given, or the end of its URL or path."""
     if "name" in file:
         return str(file["name"])
-    address = urlsplit(str(file["url"])).path if "url" in file else str(file.get("path", ""))
+    # A lock has tens of thousands of them: no parsing of what is not looked at.
+    address = str(file.get("url", file.get("path", ""))).partition("#")[0].partition("?")[0]
     return unquote(posixpath.basename(address))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urlsplit
 
 from cog_frontend.config import Config, Located, Weight, WeightSource
 from cog_frontend.plan import layout
@@ -112,7 +111,7 @@ def _place(name: str, weight: Weight, source: WeightSource, known: Known) -> Wei
 
 
 def _download(source: WeightSource, target: str, name: str) -> Fetch:
-    file = unquote(posixpath.basename(urlsplit(source.uri.text).path))
+    file = source.file_name
     checksum = source.checksum.text if source.checksum else ""
     return Fetch(
         files=(Remote(url=source.uri.text, checksum=checksum, path=f"{target}/{file}"),),
