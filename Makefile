@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV ?= .venv
 SUITE ?= sid
 STORE ?= containerd
+FUZZ_SECONDS ?= 600
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend -Icli
 # --OPTION VALUE where the caller has set the variable, nothing where it has its default.
 given = $(if $(filter file,$(origin $(1))),,--$(2) $($(1)))
 
-.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image bench bench-serve engine-env
+.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image fuzz bench bench-serve engine-env
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -63,6 +64,12 @@ engine-env: setup ## print what makes the engine the one docker speaks to: eval 
 
 image: setup ## build the frontend and toolbox images and push them to the local registry
 	$(BIN)/python -m integration.frontend_images
+
+fuzz: setup ## look for input that breaks the readers of strangers' files (FUZZ_SECONDS= for each)
+	$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r requirements/fuzz.txt
+	for target in config requirements lock ignore; do \
+		$(BIN)/python -m tests.fuzz $$target --seconds $(FUZZ_SECONDS) || exit 1; \
+	done
 
 bench: setup ## cached builds side by side: our frontend, a Dockerfile, an empty container
 	$(BIN)/python -m benchmarks.build

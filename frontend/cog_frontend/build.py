@@ -25,7 +25,6 @@ from cog_frontend.gateway import (
     multi_image,
     single_image,
 )
-from cog_frontend.ignore import ignore_patterns
 from cog_frontend.image import base_labels, image_config
 from cog_frontend.images import (
     Found,
@@ -122,7 +121,7 @@ class Build:
         if not target.needs_packages(project):
             planned = plan.make_plan(config, project, version=VERSION)
             return self._file({each.platform: planned for each in images})
-        ignore = ignore_patterns(self._opened.ignore(), keep_git_dir=self._options.keep_git_dir)
+        ignore = self._reading.ignore()
         if target.has_project:
             source = self._source_info()
             sources = replace(self._opened.sources, options=self._options)

@@ -219,10 +219,12 @@ class Opened:
     own_ignore: Pending[bytes | None]
     files: ProjectFiles
 
-    def ignore(self) -> bytes | None:
+    def ignore(self) -> tuple[str, bytes | None]:
         """Return the ignore file that goes with the config: its own, else the context's."""
         own = self.own_ignore.result()
-        return self.files.read(IGNORE_FILE) if own is None else own
+        if own is not None:
+            return f"{self.sources.filename}{IGNORE_FILE}", own
+        return IGNORE_FILE, self.files.read(IGNORE_FILE)
 
 
 def open_project(bridge: Bridge, options: Options) -> Opened:

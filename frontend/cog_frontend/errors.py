@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 # What fits a line of a terminal beside the rest of a message.
 _SHOWN_CHARS = 80
+_MESSAGE_CHARS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,15 @@ class Problem:
     def __str__(self) -> str:
         at = f":{self.span.start_line}:{self.span.start_column}" if self.span else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.file}{at}: {self.message}{hint}"
+        return f"{_plain(self.file)}{at}: {_plain(self.message)}{hint}"
+
+
+def _plain(text: str) -> str:
+    """A message that no text of the user's can take a terminal over with, or fill it."""
+    cut = text if len(text) <= _MESSAGE_CHARS else f"{text[:_MESSAGE_CHARS]}..."
+    if cut.isprintable():
+        return cut
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in cut)
 
 
 class FrontendError(Exception):

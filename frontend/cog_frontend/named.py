@@ -70,7 +70,8 @@ def _local(bridge: Bridge, options: Options, name: str, folder: str) -> llb.Stat
 
     ref = bridge.solve(marshalled(source(f"load {IGNORE_FILE}", follow=(IGNORE_FILE,))))
     data = None if ref is None else bridge.read_file_optional(ref, IGNORE_FILE)
-    patterns = ignore_patterns(data) if data else ()
+    file = f"{IGNORE_FILE} of {name}"
+    patterns = ignore_patterns(data, filename=file) if data else ()
     return source("load from client", exclude=patterns)
 
 

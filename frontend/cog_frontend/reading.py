@@ -10,6 +10,7 @@ from cog_frontend.certificates import ARG_CERTIFICATES, read_certificates
 from cog_frontend.config import Config, Examined, examine_config
 from cog_frontend.context import Opened
 from cog_frontend.errors import Problem, ProjectError
+from cog_frontend.ignore import ignore_patterns
 from cog_frontend.options import ARG_CHECK, Options
 from cog_frontend.project import read_project
 
@@ -28,11 +29,12 @@ class Reading:
         self.files = opened.files
         self.filename = opened.sources.filename
         self.data = b""
+        self._ignored: dict[str, bytes] = {}
 
     @property
     def sources(self) -> dict[str, bytes]:
         """The files read so far, by the names that problems use."""
-        return {**self.files.seen, self.filename: self.data}
+        return {**self.files.seen, **self._ignored, self.filename: self.data}
 
     @property
     def build_args(self) -> tuple[tuple[str, str], ...]:
@@ -47,7 +49,14 @@ class Reading:
     @property
     def has_ignore_file(self) -> bool:
         """Whether anything is said of what stays out of the image."""
-        return self._opened.ignore() is not None
+        return self._opened.ignore()[1] is not None
+
+    def ignore(self) -> tuple[str, ...]:
+        """Return the patterns of what stays out; errors as those of ``ignore_patterns``."""
+        name, data = self._opened.ignore()
+        self._ignored = {} if data is None else {name: data}
+        keep_git_dir = self._options.keep_git_dir
+        return ignore_patterns(data, filename=name, keep_git_dir=keep_git_dir)
 
     def examine(self) -> Examined:
         """Read the config; raises ``ProjectError`` only where there is none."""

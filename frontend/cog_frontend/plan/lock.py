@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ _SOURCES = ("vcs", "directory", "archive", "sdist", "wheels")
 _UNKNOWN = 8 << 20
 _OF_A_FILE = ("name", "url", "path", "size", "hashes", "subdirectory")
 
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _JSON = json.JSONEncoder(ensure_ascii=False)
 
 Table = Mapping[str, Any]
@@ -71,7 +73,7 @@ def read_lock(
     reader = _Reader(target, file, pins or {})
     try:
         found = [reader.package(entry) for entry in document.get("packages", ())]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise _malformed(file, error) from error
     packages = sorted((each for each in found if each), key=lambda package: package.name)
     reader.once(packages)
@@ -146,17 +148,25 @@ def frozen(package: Package) -> str:
 def toml_value(value: object) -> str:
     """Return a value as TOML writes it inline."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {toml_value(each)}" for key, each in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{_key(key)} = {toml_value(each)}" for key, each in value.items())
+            + " }"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(toml_value, value)) + "]"
     # JSON's strings, numbers and booleans are TOML's too, but for DEL.
     return _JSON.encode(value).replace("\x7f", "\\u007f")
 
 
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else toml_value(key)
+
+
 def _document(data: bytes, file: str) -> Table:
     try:
         document = tomllib.loads(data.decode())
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise _error(file, f"the lock file cannot be read: {error}", _AGAIN) from error
     version = document.get("lock-version")
     if not isinstance(version, str) or not version.startswith(_SUPPORTED):

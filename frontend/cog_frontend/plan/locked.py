@@ -138,7 +138,7 @@ def _check(found: LockFile, requirements: Requirements, config: Config) -> None:
     """Raise what makes a lock stale; one that cannot be read is met again when it is used."""
     try:
         document = tomllib.loads(found.data.decode())
-    except ValueError:
+    except (RecursionError, ValueError):
         return
     made = document.get("tool", {}).get(TOOL, {})
     if "requirements" not in made:

@@ -29,17 +29,18 @@ _EDITABLE = re.compile(r"^(?:-e|--editable)(?:\s+|=)?(?P<target>.*)$")
 _FIND_LINKS = re.compile(r"^(?:-f\s*=?|--find-links(?:\s+|=))\s*(?P<target>\S+)$")
 _TRUSTED_HOST = re.compile(r"^--trusted-host(?:\s+|=)(?P<host>\S+)$")
 _INLINE_OPTION = re.compile(
-    r"\s+(?P<name>--extra-index-url|--index-url|--find-links|-i|-f)(?:\s+|=)(?P<value>\S+)"
+    r"(?<!\s)\s+(?P<name>--extra-index-url|--index-url|--find-links|-i|-f)(?:\s+|=)(?P<value>\S+)"
 )
-_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?=$|[\[;<>=!~@ (])")
-_DIRECT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*@\s*(?P<target>\S.*)$")
-_PATH = re.compile(r"^(?P<path>[^\s;]+?)(?:\[[^\]]*\])?(?:\s|;|$)")
+# Without a way back into what they have passed, these take time in proportion to the line.
+_NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*+)\s*(?=$|[\[;<>=!~@ (])")
+_DIRECT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*+\s*+(?:\[[^\]]*+\])?\s*+@\s*(?P<target>\S.*)$")
+_PATH = re.compile(r"^(?P<path>[^\s;]+?)(?:\[[^\[\]]*+\])?(?:\s|;|$)")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 # Nearly every line of nearly every file: a name, extras, plain versions, a comment-free end.
 _VERSION = r"(?:===?|~=|!=|<=?|>=?)\s*v?\d[A-Za-z0-9.!+_-]*(?:\.\*)?"
 _ORDINARY = re.compile(
-    r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._, -]*\])?"
-    rf"\s*(?:{_VERSION}(?:\s*,\s*{_VERSION})*)?$"
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*+(?<![._-])\s*+(?:\[[A-Za-z0-9._, -]*+\])?"
+    rf"\s*+(?:{_VERSION}(?:\s*+,\s*{_VERSION})*)?$"
 )
 _OWN_OPTION = re.compile(r"\s--?[a-z]")
 # uv takes a wildcard behind any operator and says what it makes of it; the specification does not.
@@ -55,6 +56,10 @@ _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 _ARCHIVE_NAME = re.compile(r"(?:^|/)([A-Za-z0-9][A-Za-z0-9._]*?)-\d[^/]*$")
 _ARCHIVE_VERSION = re.compile(r"-(\d[^-]*)\.(?:zip|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
 _COG_REPOSITORY = re.compile(r"^git\+\S+[/:]replicate/cog(?:\.git)?(?:[@#]|$)")
+
+
+# The longest that are known list the hashes of a few hundred wheels.
+MAX_LINE = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,8 @@ def malformed(line: str) -> str:
         Requirement(_WILDCARD.sub(r"\1", requirement))
     except InvalidRequirement as error:
         return str(error).partition("\n")[0]
+    except RecursionError:
+        return "its marker is nested too deeply"
     return ""
 
 

@@ -20,6 +20,8 @@ from cog_frontend.plan.requirement_lines import Line
 Read = Callable[[str], "bytes | None"]
 
 MAX_FILES = 64
+# All files together: they are in the graph of a build, and a builder takes 16 MiB of graph.
+MAX_BYTES = 8 << 20
 OWN_PACKAGES = ("cog", "coglet")
 # The file that holds the entries of `build.python_packages`; uv names it in its messages.
 PACKAGES_FILE = "build.python_packages"
@@ -106,6 +108,7 @@ class _Reader:
         self._problems: list[Problem] = []
         self._constraints: set[str] = set()
         self._installs = False
+        self._size = 0
 
     def first(self, path: str) -> None:
         """Read a requirements file and all it includes."""
@@ -156,6 +159,11 @@ class _Reader:
             if data is None:
                 self._problem(include.place, f"{include.path}: file does not exist")
                 continue
+            self._size += len(data)
+            if self._size > MAX_BYTES:
+                message = f"with {include.path}, requirement files are more than {MAX_BYTES} bytes"
+                self._problem(include.place, message, "name fewer packages")
+                return
             self._file(include, data)
 
     def _file(self, include: _Include, data: bytes) -> None:
@@ -185,6 +193,10 @@ class _Reader:
     def _line(self, line: Line, place: _Place) -> list[str]:
         """Return the lines that stand for a line: mostly itself; more than one: an option split."""
         text = line.text
+        if len(text) > lines.MAX_LINE:
+            message = f"the line has {len(text)} characters, and {lines.MAX_LINE} are the most"
+            self._problem(place, message, "write one requirement a line")
+            return []
         if include := lines.included(text):
             return [self._include(include, text, place)]
         if (target := lines.editable(text)) is not None:
