@@ -26,8 +26,8 @@ _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
 # filepath.Match: a class is not empty, its members stand for themselves or behind a backslash.
-_MEMBER = r"(?:\\.|[^\\\]-])"
-_PATTERN = re.compile(rf"(?:\\.|\[\^?+(?:{_MEMBER}(?:-{_MEMBER})?)+\]|[^\\\[])*+", re.DOTALL)
+MEMBER = r"(?:\\.|[^\\\]-])"
+_PATTERN = re.compile(rf"(?:\\.|\[\^?+(?:{MEMBER}(?:-{MEMBER})?)+\]|[^\\\[])*+", re.DOTALL)
 
 
 def ignore_patterns(
@@ -56,6 +56,11 @@ def ignore_patterns(
     return (*(pattern for pattern in patterns if pattern), *always)
 
 
+def is_pattern(text: str) -> bool:
+    """Whether Go's filepath.Match can read a pattern."""
+    return _PATTERN.fullmatch(text) is not None
+
+
 def _split(line: str) -> tuple[bool, str]:
     """Whether a line is an exception, and its pattern; empty for a comment or a blank."""
     text = "" if line.startswith("#") else line.strip(_SPACE)
@@ -74,7 +79,7 @@ def _wrong(line: str) -> list[tuple[str, str]]:
         return [
             ("'!' keeps nothing: it has no pattern behind it", "name what to keep, or remove it")
         ]
-    if not _PATTERN.fullmatch(text):
+    if not is_pattern(text):
         hint = "close the [ with a ], or write \\[ for the character"
         return [(f"{shown(text)} is no pattern", hint)]
     return []

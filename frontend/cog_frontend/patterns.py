@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple
+
+from cog_frontend.ignore import MEMBER, is_pattern
 
 _WILDCARDS = frozenset("*?[\\")
-_ESCAPED = frozenset(".+()|{}$")
+_MOST_WILDCARDS = 2
+# More states than any list of patterns needs that a person wrote; then they are found anew.
+_MOST_STATES = 10_000
+
+
+_CLASS = re.compile(rf"\[\^?+(?:{MEMBER}(?:-{MEMBER})?)+\]", re.DOTALL)
+_RANGE = re.compile(rf"({MEMBER})(?:-({MEMBER}))?", re.DOTALL)
 
 
 class PatternError(ValueError):
@@ -25,11 +35,11 @@ class Pattern:
 
     text: str
     excepts: bool
-    regex: re.Pattern[str]
+    _takes: Callable[[str], object] = field(compare=False, repr=False)
 
     def match(self, path: str) -> bool:
         """Whether the pattern is about ``path`` itself; a folder's content is another question."""
-        return self.regex.fullmatch(path) is not None
+        return bool(self._takes(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,41 +120,136 @@ def parse(line: str) -> Pattern | None:
         text = text[1:]
         if not text:
             raise PatternError('an exception without a pattern: "!"')
-    try:
-        return Pattern(text, excepts, re.compile(_regex(text), re.DOTALL))
-    except re.error as error:
-        raise PatternError(f"{line!r} is no pattern: {error}") from error
+    if not is_pattern(text):
+        raise PatternError(f"{line!r} is no pattern")
+    return Pattern(text, excepts, _compiled(_tokens(text)))
 
 
-def _regex(text: str) -> str:
-    """The regular expression of a pattern; the three plain forms are what they are in Go."""
-    if "\\" not in text and not any(c in text for c in "?[]"):
-        plain = text.strip("*")
-        if "*" not in plain:
-            if text == f"**{plain}" and plain:  # a suffix; "**/name" is the name alone too
-                alone = f"|{re.escape(plain[1:])}" if plain.startswith("/") else ""
-                return f".*{re.escape(plain)}{alone}"
-            if text == f"{plain}**":
-                return f"{re.escape(plain)}.*"
-    return _translate(text)
+def _compiled(tokens: list[_Token]) -> Callable[[str], object]:
+    """What takes the paths that a pattern is about.
+
+    A regular expression goes back and forth between wildcards: the fastest with a few, and for ever
+    on a pattern with many that was written for it.
+    """
+    if sum(token.kind is not _Kind.ONE for token in tokens) > _MOST_WILDCARDS:
+        return _Automaton(tokens).accepts
+    return re.compile("".join(token.regex for token in tokens), re.DOTALL).fullmatch
 
 
-def _translate(text: str) -> str:
-    parts: list[str] = []
+class _Kind(Enum):
+    """What one part of a pattern takes of a path."""
+
+    ONE = auto()  # a character of a class
+    WITHIN = auto()  # any characters of one name: *
+    ALL = auto()  # any characters: ** at the end or the start
+    FOLDERS = auto()  # nothing, or anything that ends with a slash: ** before more
+
+
+class _Token(NamedTuple):
+    kind: _Kind
+    regex: str
+    takes: Callable[[str], bool]
+
+
+def _tokens(text: str) -> list[_Token]:
+    """The parts of a pattern; the three plain forms are what they are in Go."""
+    special = "\\" in text or any(c in text for c in "?[]")
+    plain = text.strip("*")
+    if not special and "*" not in plain and text == f"**{plain}" and not plain.startswith("/"):
+        return [_anything(_Kind.ALL), *map(_literal, plain)]
+    tokens: list[_Token] = []
     at = 0
     while at < len(text):
         char = text[at]
         at += 1
         if char == "*" and text[at : at + 1] == "*":
             at += 1 + (text[at + 1 : at + 2] == "/")
-            parts.append(".*" if at == len(text) else "(.*/)?")
+            tokens.append(_anything(_Kind.ALL if at == len(text) else _Kind.FOLDERS))
         elif char == "*":
-            parts.append("[^/]*")
+            tokens.append(_Token(_Kind.WITHIN, "[^/]*", _not_slash))
         elif char == "?":
-            parts.append("[^/]")
-        elif char == "\\":
-            parts.append(re.escape(text[at : at + 1] or char))
-            at += 1
+            tokens.append(_Token(_Kind.ONE, "[^/]", _not_slash))
+        elif char == "[":
+            found = _CLASS.match(text, at - 1)
+            assert found is not None  # or it is no pattern
+            at = found.end()
+            tokens.append(_class(found[0]))
         else:
-            parts.append(f"\\{char}" if char in _ESCAPED else char)
-    return "".join(parts)
+            if char == "\\":
+                char = text[at]
+                at += 1
+            tokens.append(_literal(char))
+    return tokens
+
+
+def _not_slash(char: str) -> bool:
+    return char != "/"
+
+
+def _anything(kind: _Kind) -> _Token:
+    return _Token(kind, "(?:.*/)?" if kind is _Kind.FOLDERS else ".*", lambda _: True)
+
+
+def _literal(char: str) -> _Token:
+    return _Token(_Kind.ONE, re.escape(char), char.__eq__)
+
+
+def _class(text: str) -> _Token:
+    """A class such as ``[^a-c]``; a range that runs backwards holds nothing."""
+    negated = text.startswith("[^")
+    pairs = ((low[-1], (high or low)[-1]) for low, high in _RANGE.findall(text[1 + negated : -1]))
+    members = [(low, high) for low, high in pairs if low <= high]
+    ranges = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in members)
+    regex = f"[{'^' * negated}{ranges}]" if ranges else "." if negated else "(?!)"
+    return _Token(
+        _Kind.ONE,
+        regex,
+        lambda char: any(low <= char <= high for low, high in members) is not negated,
+    )
+
+
+class _Automaton:
+    """Judges a path in one pass, whatever the pattern.
+
+    A state is a set of places in the pattern, as bits; the even ones stand before a token, the odd
+    ones within ``FOLDERS``. Steps between states are kept as they are found.
+    """
+
+    def __init__(self, tokens: list[_Token]) -> None:
+        self._tokens = tokens
+        self._end = 1 << 2 * len(tokens)
+        self._start = self._closed(1)
+        self._steps: dict[tuple[int, str], int] = {}
+
+    def accepts(self, path: str) -> bool:
+        """Whether the whole path is what the pattern is about."""
+        state, steps = self._start, self._steps
+        for char in path:
+            key = state, char
+            if key not in steps:
+                if len(steps) > _MOST_STATES:
+                    steps.clear()
+                steps[key] = self._next(state, char)
+            state = steps[key]
+            if not state:
+                return False
+        return bool(state & self._end)
+
+    def _next(self, state: int, char: str) -> int:
+        found = 0
+        for index, (kind, _, takes) in enumerate(self._tokens):
+            before, within, after = (1 << 2 * index + offset for offset in range(3))
+            if state & before and takes(char):
+                found |= {_Kind.ONE: after, _Kind.FOLDERS: within}.get(kind, before)
+            if state & within:
+                found |= within
+            if kind is _Kind.FOLDERS and char == "/" and state & (before | within):
+                found |= after
+        return self._closed(found)
+
+    def _closed(self, state: int) -> int:
+        """With the places that are reached without a character."""
+        for index, (kind, _, _) in enumerate(self._tokens):
+            if kind is not _Kind.ONE and state & 1 << 2 * index:
+                state |= 1 << 2 * index + 2
+        return state

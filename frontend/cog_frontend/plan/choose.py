@@ -12,6 +12,7 @@ The procedure, in this order; the first that applies is the outcome:
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from cog_compat.packages import COMPILES_WHILE_RUNNING, TORCH_FAMILY
@@ -26,6 +27,8 @@ from cog_frontend.plan.stack import (
 )
 from cog_frontend.plan.wanted import Wanted
 
+# Of a version such as 2.4.0+cu121 (PEP 440).
+_LOCAL_VERSION = re.compile(r"\+([A-Za-z0-9]+)")
 # Any of them stands for a compiler that the project brings itself.
 _COMPILERS = frozenset({"gcc", "g++", "clang", "build-essential"})
 _COMPILER_PACKAGES = ("gcc", "libc6-dev")
@@ -51,8 +54,8 @@ def _for_cpu(facts: Facts) -> Stack:
         return Stack(decisions=(none,))
     torch = facts.listing.find(*TORCH_FAMILY)
     source = facts.source(torch) if torch else None
-    if torch and "+" in torch.specifier:
-        backend, why = torch.specifier.rpartition("+")[2], "the version names it"
+    if torch and (local := _LOCAL_VERSION.search(torch.specifier)):
+        backend, why = local[1], "the version names it"
     else:
         backend, why = "cpu", "build.gpu is false, and builds for CPUs are a tenth of the size"
     stack = Stack(backend=backend, decisions=(none, torch_index(backend, why, source)))

@@ -36,11 +36,18 @@ _NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*+)\s*(?=$|[\[;<>=!~@ (])")
 _DIRECT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*+\s*+(?:\[[^\]]*+\])?\s*+@\s*(?P<target>\S.*)$")
 _PATH = re.compile(r"^(?P<path>[^\s;]+?)(?:\[[^\[\]]*+\])?(?:\s|;|$)")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-# Nearly every line of nearly every file: a name, extras, plain versions, a comment-free end.
-_VERSION = r"(?:===?|~=|!=|<=?|>=?)\s*v?\d[A-Za-z0-9.!+_-]*(?:\.\*)?"
+# Nearly every line of nearly every file: a name, extras, plain versions, a comment-free end. What
+# does not look like it is left to packaging.
+_RELEASE = r"\d{1,9}(?:\.\d{1,9})*+(?:(?:a|b|rc)\d{1,9})?(?:\.post\d{1,9})?(?:\.dev\d{1,9})?"
+_VERSION = (
+    rf"(?:(?:==|!=)\s*{_RELEASE}(?:\.\*|\+[a-z0-9]++(?:[._-][a-z0-9]++)*+)?"
+    rf"|(?:<=?|>=?)\s*{_RELEASE}|~=\s*(?=\d++\.){_RELEASE})"
+)
+_VERSIONS = rf"(?:{_VERSION}(?:\s*+,\s*{_VERSION})*+)?"
+_PLAIN_VERSIONS = re.compile(_VERSIONS)
 _ORDINARY = re.compile(
     r"^[A-Za-z0-9][A-Za-z0-9._-]*+(?<![._-])\s*+(?:\[[A-Za-z0-9._, -]*+\])?"
-    rf"\s*+(?:{_VERSION}(?:\s*+,\s*{_VERSION})*)?$"
+    rf"\s*+{_VERSIONS}$"
 )
 _OWN_OPTION = re.compile(r"\s--?[a-z]")
 # uv takes a wildcard behind any operator and says what it makes of it; the specification does not.
@@ -176,6 +183,25 @@ def malformed(line: str) -> str:
     except RecursionError:
         return "its marker is nested too deeply"
     return ""
+
+
+def versions(text: str) -> str:
+    """Return versions such as ``>=2, <3`` in PEP 440's words; empty for what is none of them.
+
+    Every version in the answer can be compared.
+    """
+    found = _WILDCARD.sub(r"\1", text.replace(" ", ""))
+    if _PLAIN_VERSIONS.fullmatch(found):
+        return found
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - as in malformed
+    from packaging.version import Version  # noqa: PLC0415
+
+    try:
+        for each in SpecifierSet(found):
+            Version(each.version.removesuffix(".*"))
+    except ValueError:
+        return ""
+    return found
 
 
 def pinned_hashes(line: str) -> tuple[str, ...]:

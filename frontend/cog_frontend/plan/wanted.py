@@ -78,7 +78,7 @@ def _wanted(text: str, file: str, span: Span | None) -> Iterator[Wanted]:
     yield Wanted(
         name=name,
         text=text,
-        specifier="" if target or not match else match["versions"].replace(" ", ""),
+        specifier="" if target or not match else lines.versions(match["versions"]),
         extras=frozenset(extra.strip().lower() for extra in extras if extra.strip()),
         target=target,
         file=file,

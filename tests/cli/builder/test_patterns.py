@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cog_frontend.patterns import Matcher, PatternError, Verdict, parse
+from tests.frontend.test_hostile import calls
 
 
 def verdict(patterns: list[str], path: str) -> bool:
@@ -106,3 +111,48 @@ def test_folders_where_nothing_can_match_need_not_be_read(
 def test_a_bad_pattern_is_an_error(text: str) -> None:
     with pytest.raises(PatternError):
         parse(text)
+
+
+def as_a_regex(text: str) -> str:
+    """A pattern of ``*``, ``?`` and letters, as patternmatcher's ``Pattern.compile`` has it."""
+    if re.fullmatch(r"\*\*[^/*?][^*?]*", text):
+        return f".*{text[2:]}"
+    text = re.sub(r"\*\*/?$", "A", text)
+    text = re.sub(r"\*\*/?", "F", text)
+    return text.replace("*", "[^/]*").replace("?", "[^/]").replace("A", ".*").replace("F", "(.*/)?")
+
+
+@given(st.text("ab/*?", min_size=1, max_size=9), st.text("ab/", min_size=1, max_size=9))
+def test_many_wildcards_mean_what_few_mean(text: str, path: str) -> None:
+    pattern = parse(text)
+    assert pattern is not None
+    assert pattern.match(path) == bool(re.fullmatch(as_a_regex(pattern.text), path))
+
+
+@pytest.mark.parametrize("piece", ["*a", "**/", "**a", "a*", "?*", "**/*"])
+def test_no_pattern_takes_for_ever(piece: str) -> None:
+    path = "/".join(["a" * 60] * 10) + "/b"
+
+    def work() -> None:
+        Matcher([f"{piece * 40}x"]).judge(path, None)
+
+    assert calls(work) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("[z-a]", "m", False),
+        ("[^z-a]", "m", True),
+        ("[z-ab]", "b", True),
+        ("[\\]]", "]", True),
+        ("[\\--a]", "-", True),
+        ("[[]", "[", True),
+        ("[[:a]", "[", True),
+        ("[a&&b]", "&", True),
+        ("*[b-c]*[^a]*", "xbxx", True),
+        ("*[b-c]*[^a]*", "xbaa", False),
+    ],
+)
+def test_classes(pattern: str, path: str, *, expected: bool) -> None:
+    assert verdict([pattern], path) is expected
