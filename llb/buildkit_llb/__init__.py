@@ -2,13 +2,14 @@
 
 from buildkit_llb._action import Owner, copy, mkdir, mkfile, rm, symlink
 from buildkit_llb._definition import Definition, Location, OpMetadata, SourceInfo, digest
+from buildkit_llb._dot import dot
 from buildkit_llb._dump import dump
 from buildkit_llb._errors import LLBError
-from buildkit_llb._exec import HostIP, Network, ProxyEnv, Security, Ulimit
+from buildkit_llb._exec import Device, HostIP, Network, ProxyEnv, Security, Ulimit
 from buildkit_llb._file import FileAction
 from buildkit_llb._git import git
 from buildkit_llb._graph import Output
-from buildkit_llb._load import load
+from buildkit_llb._load import load, validate
 from buildkit_llb._marshal import marshal
 from buildkit_llb._metadata import Metadata
 from buildkit_llb._mount import (
@@ -24,7 +25,7 @@ from buildkit_llb._mount import (
 )
 from buildkit_llb._platform import Platform
 from buildkit_llb._reference import normalise as normalise_reference
-from buildkit_llb._source import http, image, local, oci_layout
+from buildkit_llb._source import http, image, local, oci_layout, source
 from buildkit_llb._state import Exec, State, diff, merge, scratch
 from buildkit_llb._values import (
     LinuxResources,
@@ -37,6 +38,7 @@ from buildkit_llb._values import (
 __all__ = [
     "ContentCache",
     "Definition",
+    "Device",
     "Exec",
     "FileAction",
     "HostIP",
@@ -65,6 +67,7 @@ __all__ = [
     "copy",
     "diff",
     "digest",
+    "dot",
     "dump",
     "git",
     "http",
@@ -81,7 +84,9 @@ __all__ = [
     "rm",
     "scratch",
     "secret",
+    "source",
     "ssh",
     "symlink",
     "tmpfs",
+    "validate",
 ]

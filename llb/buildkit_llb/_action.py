@@ -14,9 +14,12 @@ from buildkit_llb import _caps as caps
 from buildkit_llb._errors import (
     INT64_MAX,
     UINT32_MAX,
+    LLBError,
+    check_list,
     check_mode,
     check_number,
     check_text,
+    check_tree,
 )
 from buildkit_llb._file import FileAction, Place
 from buildkit_llb._graph import Filesystem, Output
@@ -166,15 +169,19 @@ def copy(  # noqa: PLR0913 - keyword-only: one option per field of the wire mess
     entry. ``contents_only`` copies what is in a folder, not the folder. ``unpack`` unpacks a tar
     file. ``include`` and ``exclude`` are patterns as in ``.dockerignore``, below ``src``.
     ``always_replace`` lets a file take the place of a folder and the reverse;
-    ``required_paths`` must be there though ``include`` may match nothing.
+    ``required_paths`` must be there though ``include`` may match nothing. ``source`` is a state
+    (its directory is where a relative ``src`` starts). Raises LLBError for what cannot be sent.
     """
+    check_tree("copy source", source)
     check_text("copy source", src)
     check_text("copy destination", dest)
     check_mode(f"copy to {dest!r}", mode or 0)
     _check_owner(owner)
     _check_time(timestamp)
-    for pattern in (*include, *exclude, *required_paths):
-        check_text("copy pattern", pattern)
+    for patterns in (include, exclude, required_paths):
+        check_list("copy patterns", patterns)
+        for pattern in patterns:
+            check_text("copy pattern", pattern)
     options = pb.FileActionCopy(
         mode=KEEP_MODE if mode is None else mode,
         followSymlink=follow_symlink,
@@ -218,6 +225,8 @@ def mkfile(
 ) -> FileAction:
     """Write a file; its content travels within the definition (messages end at 16 MiB)."""
     check_text("mkfile path", path)
+    if not isinstance(data, bytes):
+        raise LLBError(f"content of {path!r} is {type(data).__name__}, not bytes: encode it")
     check_mode(f"mkfile {path!r}", mode, PERMISSIONS)
     _check_owner(owner)
     _check_time(timestamp)

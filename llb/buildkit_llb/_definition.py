@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError, Message
 
-from buildkit_llb._errors import LLBError
+from buildkit_llb._errors import INT32_MAX, LLBError, check_text
 from buildkit_llb._values import LinuxResources, Position, ProgressGroup, Range, ranges_to_pb
 from buildkit_llb.pb import ops_pb2 as pb
 
@@ -28,9 +28,13 @@ class SourceInfo:
     """
 
     filename: str
-    data: bytes
+    data: bytes = field(repr=False)
     language: str = ""
     definition: Definition | None = None
+
+    def __post_init__(self) -> None:
+        check_text("name of a source file", self.filename, empty=True)
+        check_text(f"language of {self.filename}", self.language, empty=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,16 @@ class Location:
     """The ranges of one file that caused a vertex."""
 
     info: SourceInfo
-    ranges: tuple[Range, ...]
+    ranges: Sequence[Range]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ranges", tuple(self.ranges))
         for start, end in self.ranges:
-            if min(start.line, start.character, end.line, end.character) < 0:
+            numbers = (start.line, start.character, end.line, end.character)
+            if min(numbers) < 0:
                 raise LLBError(f"{self.info.filename}: a position is negative: {start}, {end}")
+            if max(numbers) > INT32_MAX:
+                raise LLBError(f"{self.info.filename}: a position is past {INT32_MAX}: {end}")
             if end < start:
                 raise LLBError(f"{self.info.filename}: a range ends before it starts: {start}")
 
@@ -104,7 +112,7 @@ class OpMetadata(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Definition:
     """Encoded ops, inputs before users, the return op last; no ops at all is ``scratch()``.
 
@@ -133,6 +141,9 @@ class Definition:
 
     def __hash__(self) -> int:
         return hash(self.ops)
+
+    def __repr__(self) -> str:
+        return f"<Definition: {len(self.ops)} ops, head {self.head}>"
 
     @property
     def head(self) -> str | None:

@@ -11,7 +11,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from buildkit_llb import _caps as caps
-from buildkit_llb._errors import LLBError, check_absolute, check_number, check_text
+from buildkit_llb._errors import (
+    INT64_MAX,
+    LLBError,
+    check_absolute,
+    check_number,
+    check_text,
+    check_texts,
+)
 from buildkit_llb._graph import (
     NO_INDEX,
     Constraints,
@@ -28,9 +35,9 @@ from buildkit_llb._platform import Platform
 from buildkit_llb.pb import ops_pb2 as pb
 
 SSH_AGENT = "SSH_AUTH_SOCK"
-# What the daemon sets by itself where it can (BuildKit's util/system/path.go).
+# What the daemon sets by itself where it can (BuildKit's util/system/path.go). On Windows an image
+# has a PATH of its own that must stay, so none is added there (moby/buildkit#5445).
 UNIX_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-WINDOWS_PATH = "c:\\Windows\\System32;c:\\Windows;C:\\Windows\\System32\\WindowsPowerShell\\v1.0"
 
 Env = tuple[tuple[str, str], ...]
 
@@ -75,6 +82,17 @@ class HostIP(NamedTuple):
     ip: str
 
 
+class Device(NamedTuple):
+    """A device of the daemon's machine by its CDI name, as ``nvidia.com/gpu=all``.
+
+    An ``optional`` one is left out where the machine does not have it. The daemon grants devices
+    only to clients that ask for the entitlement ``device``.
+    """
+
+    name: str
+    optional: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExecOp:
     """Runs ``args``; ``mounts`` holds the root as well and is sorted as the wire wants it."""
@@ -91,6 +109,7 @@ class ExecOp:
     secret_env: tuple[SecretEnv, ...] = ()
     extra_hosts: tuple[HostIP, ...] = ()
     ulimits: tuple[Ulimit, ...] = ()
+    devices: tuple[Device, ...] = ()
     proxy: ProxyEnv | None = None
     valid_exit_codes: tuple[int, ...] = ()
     platform: Platform | None = None
@@ -100,18 +119,20 @@ class ExecOp:
         if not self.args:
             raise LLBError("exec has no args")
         check_text("exec program", self.args[0])
-        for arg in self.args:
-            check_text("exec argument", arg, empty=True)
+        check_texts("exec args", self.args)
         check_absolute("exec cwd", self.cwd)
-        for text in (self.user, self.hostname, self.cgroup_parent):
-            check_text("exec option", text, empty=True)
+        for what, text in (("user", self.user), ("hostname", self.hostname)):
+            check_text(f"exec {what}", text, empty=True)
+        check_text("exec cgroup parent", self.cgroup_parent, empty=True)
+        check_texts("exec proxy", self.proxy or ())
         for code in self.valid_exit_codes:
             check_number("valid exit code", code, 0, 255)
-        for limit in self.ulimits:
-            check_text("ulimit name", limit.name)
-        for host, ip in self.extra_hosts:
-            check_text("extra host", host)
-            check_text(f"address of extra host {host}", ip)
+        for name, soft, hard in self.ulimits:
+            check_text("ulimit name", name)
+            check_number(f"soft ulimit {name}", soft, -1, INT64_MAX)
+            check_number(f"hard ulimit {name}", hard, -1, INT64_MAX)
+        for device in self.devices:
+            check_text("device name", device.name)
         for entry in self.secret_env:
             check_secret_env(entry)
 
@@ -119,6 +140,11 @@ class ExecOp:
     def inputs(self) -> tuple[Output, ...]:
         """The mounted outputs, in the order of the mounts."""
         return tuple(mount.source for mount in self.mounts if mount.source is not None)
+
+    @property
+    def summary(self) -> str:
+        """The args."""
+        return " ".join(self.args)
 
     def output(self, dest: str) -> Output:
         """Return the output for the mount at ``dest``; raises LLBError where it has none."""
@@ -136,8 +162,8 @@ class ExecOp:
         if constraints.caps is not None:
             if caps.EXEC_DEFAULT_PATH in constraints.caps:
                 needed |= {caps.EXEC_DEFAULT_PATH}
-            elif "PATH" not in dict(env):
-                env = (*env, ("PATH", WINDOWS_PATH if platform.os == "windows" else UNIX_PATH))
+            elif "PATH" not in dict(env) and platform.os != "windows":
+                env = (*env, ("PATH", UNIX_PATH))
         table = InputTable()
         exec_op = pb.ExecOp(
             meta=self._meta(env),
@@ -148,6 +174,7 @@ class ExecOp:
                 pb.SecretEnv(ID=entry.id, name=entry.name, optional=entry.optional)
                 for entry in self.secret_env
             ],
+            cdiDevices=[pb.CDIDevice(**device._asdict()) for device in self.devices],
         )
         return Encoded(encode_op(table.edges, pb.Op(exec=exec_op), platform), needed)
 
@@ -194,9 +221,11 @@ class ExecOp:
             (self.security is not Security.SANDBOX, caps.EXEC_SECURITY),
             (self.proxy, caps.EXEC_PROXY),
             (self.ulimits, caps.EXEC_ULIMIT),
+            (self.devices, caps.EXEC_CDI),
             (self.cgroup_parent, caps.EXEC_CGROUP_PARENT),
             (self.valid_exit_codes, caps.EXEC_VALID_EXIT_CODE),
             (self.secret_env, caps.EXEC_SECRETS_ENV),
+            (self.secret_env, caps.MOUNT_SECRETS),  # as Go, for which both are one kind
             (self.metadata.linux_resources, caps.EXEC_LINUX_RESOURCES),
         )
         yield from (cap for uses, cap in used if uses)
@@ -242,3 +271,20 @@ def _proxy_to_pb(proxy: ProxyEnv) -> pb.ProxyEnv:
         no_proxy=proxy.no,
         all_proxy=proxy.all,
     )
+
+
+def host_ip(host: str, ip: str) -> HostIP:
+    """Return the line for ``host``; the address in the one spelling that Go has for it."""
+    from ipaddress import ip_address  # noqa: PLC0415 - half as much as this library's own import
+
+    check_text("extra host", host)
+    check_text(f"address of extra host {host}", ip)
+    try:
+        address = ip_address(ip)
+    except ValueError as error:
+        raise LLBError(f"address of extra host {host} is no IP address: {ip!r}") from error
+    if address.version == 6 and (address.scope_id or address.ipv4_mapped):
+        if address.scope_id:
+            raise LLBError(f"address of extra host {host} has a zone: {ip!r}")
+        return HostIP(host, str(address.ipv4_mapped))
+    return HostIP(host, address.compressed)

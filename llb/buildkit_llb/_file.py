@@ -20,6 +20,7 @@ from buildkit_llb._graph import (
     Output,
     encode_op,
 )
+from buildkit_llb._label import label
 from buildkit_llb._metadata import NO_METADATA, Metadata
 from buildkit_llb.pb import ops_pb2 as pb
 
@@ -57,12 +58,22 @@ class FileOp:
     def __post_init__(self) -> None:
         if not self.actions:
             raise LLBError("file op has no actions")
+        for action in self.actions:
+            if not hasattr(action, "to_pb"):
+                made = "copy, mkdir, mkfile, rm or symlink"
+                raise LLBError(f"file action is {type(action).__name__}, not made by {made}")
 
     @property
     def inputs(self) -> tuple[Output, ...]:
         """The base, then the trees that are copied from."""
         used = (self.base, *(action.source for action in self.actions))
         return tuple(output for output in used if output is not None)
+
+    @property
+    def summary(self) -> str:
+        """The actions and their paths."""
+        place = Place(self.cwd, NO_INDEX)
+        return label(pb.Op(file=pb.FileOp(actions=[one.to_pb(place) for one in self.actions])))
 
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         """Encode the op."""

@@ -7,13 +7,14 @@ Comparing or printing by value would walk every path of a graph, and a graph of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 from buildkit_llb._metadata import Metadata
 from buildkit_llb._platform import Platform
 from buildkit_llb.pb import ops_pb2 as pb
 
+SOURCE_TAG = pb.Op.SOURCE_FIELD_NUMBER << 3 | 2  # protobuf's tag of a message with a length
 NO_INDEX = -1  # "nothing" in every input and output number of ops.proto, where 0 is the first
 
 Node = TypeVar("Node")
@@ -59,16 +60,23 @@ class Op(Protocol):
     def metadata(self) -> Metadata:
         """What is said about this vertex."""
 
+    @property
+    def summary(self) -> str:
+        """What the op does, in a line for people."""
+
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         """Encode the op; ``edges`` are its ``inputs``, one for one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Output:
     """Output ``index`` of ``op``."""
 
-    op: Op = field(repr=False)
+    op: Op
     index: int = 0
+
+    def __repr__(self) -> str:
+        return f"<output {self.index} of {self.op.metadata.name or self.op.summary!r}>"
 
 
 class Filesystem(Protocol):
@@ -104,23 +112,42 @@ class InputTable:
         return tuple(self._numbers)
 
 
-def encode_op(edges: Iterable[Edge], kind: pb.Op, platform: Platform | None = None) -> bytes:
+def encode_op(
+    edges: Iterable[Edge], kind: pb.Op | bytes, platform: Platform | None = None
+) -> bytes:
     """Encode an op in Go's byte order: the member of the ``oneof`` after every other field.
 
-    ``kind`` holds that member only. Daemons since v0.18 encode each op again with Go and name it
-    by the digest of that, so another order would cut the locations off their vertices.
+    ``kind`` holds that member only, encoded where it has a map in it (``encode_source``). Daemons
+    since v0.18 encode each op again with Go and name it by the digest of that, so another order
+    would cut the locations off their vertices.
     """
     head = pb.Op(
         inputs=[edge.to_pb() for edge in edges],
         platform=platform.to_pb() if platform else None,
         constraints=pb.WorkerConstraints(),  # Go sends it even when it is empty
     )
-    return serialize(head) + serialize(kind)
+    member = kind if isinstance(kind, bytes) else kind.SerializeToString(deterministic=True)
+    return head.SerializeToString(deterministic=True) + member
 
 
-def serialize(message: pb.Op) -> bytes:
-    """Return the bytes of ``message`` with its maps sorted by key, as Go's are."""
-    return message.SerializeToString(deterministic=True)
+def encode_source(identifier: str, attrs: Iterable[tuple[str, str]]) -> bytes:
+    """Encode a source as the member of its op, ``attrs`` by key as Go sorts them.
+
+    upb's "deterministic" puts a key behind the longer ones that begin with it, Go before them.
+    """
+    rows = sorted(attrs, key=lambda row: row[0].encode())
+    parts = (pb.SourceOp(identifier=identifier), *(pb.SourceOp(attrs=dict([row])) for row in rows))
+    data = b"".join(part.SerializeToString() for part in parts)
+    return bytes([SOURCE_TAG]) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    """Protobuf's number of variable length: seven bits a byte, the lowest first."""
+    low = bytearray()
+    while value > 0x7F:
+        low.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*low, value])
 
 
 def post_order(root: Node, inputs: Callable[[Node], Sequence[Node]]) -> list[Node]:

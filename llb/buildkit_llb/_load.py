@@ -5,12 +5,13 @@ A loaded op keeps its bytes, and they name its inputs: so it keeps its digest to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from buildkit_llb._definition import Definition, OpMetadata, parse_op
 from buildkit_llb._errors import LLBError
-from buildkit_llb._graph import Constraints, Edge, Encoded, Output, post_order
+from buildkit_llb._graph import NO_INDEX, Constraints, Edge, Encoded, Output, post_order
+from buildkit_llb._label import label
 from buildkit_llb._metadata import Metadata
 from buildkit_llb._state import State, scratch
 from buildkit_llb.pb import ops_pb2 as pb
@@ -25,9 +26,30 @@ class LoadedOp:
     inputs: tuple[Output, ...] = field(repr=False)
     metadata: Metadata
 
+    @property
+    def summary(self) -> str:
+        """What the bytes say."""
+        return label(parse_op(self.data))
+
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         """Return the bytes as they came."""
         return Encoded(self.data, self.needed)
+
+
+MESSAGE_MAX = 16 << 20  # bytes; what a daemon takes in one message since v0.14 (before: 4 MiB)
+
+
+def validate(definition: Definition, *, caps: Collection[str] | None = None) -> None:
+    """Refuse what a daemon that knows ``caps`` (None: any) would refuse when it loads it.
+
+    Raises LLBError that names the op, the caps or the size. What only running it can tell, such
+    as an image that is not there, is not asked.
+    """
+    load(definition)
+    if caps is not None and (missing := definition.caps - frozenset(caps)):
+        raise LLBError(f"daemon does not know {', '.join(sorted(missing))}")
+    if (size := len(definition.to_bytes())) > MESSAGE_MAX:
+        raise LLBError(f"definition has {size} bytes, more than a message of {MESSAGE_MAX}")
 
 
 def load(definition: Definition) -> State:
@@ -90,6 +112,20 @@ def _check(name: str, op: pb.Op) -> None:
         lacking = "actions"
     if lacking:
         raise LLBError(f"{kind or 'op'} {name} lacks {lacking}")
+    for used, known in _numbers(op):
+        if not NO_INDEX <= used < known:
+            raise LLBError(f"{kind} {name} uses input {used} of {known}")
+
+
+def _numbers(op: pb.Op) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of inputs that an op uses, and how many it could use there."""
+    count = len(op.inputs)
+    yield from ((mount.input, count) for mount in op.exec.mounts)
+    for before, action in enumerate(op.file.actions):
+        yield from ((number, count + before) for number in (action.input, action.secondaryInput))
+    yield from ((entry.input, count) for entry in op.merge.inputs)
+    if op.HasField("diff"):
+        yield from ((entry.input, count) for entry in (op.diff.lower, op.diff.upper))
 
 
 def _lacking_in_exec(op: pb.ExecOp) -> str:

@@ -19,6 +19,11 @@ class MergeOp:
     inputs: tuple[Output, ...] = field(repr=False)
     metadata: Metadata = field(default=NO_METADATA, repr=False)
 
+    @property
+    def summary(self) -> str:
+        """That it is a merge."""
+        return "merge"
+
     def __post_init__(self) -> None:
         if len(self.inputs) < 2:
             raise LLBError(f"merge needs two inputs, has {len(self.inputs)}")
@@ -36,6 +41,11 @@ class DiffOp:
     lower: Output = field(repr=False)
     upper: Output | None = field(repr=False)
     metadata: Metadata = field(default=NO_METADATA, repr=False)
+
+    @property
+    def summary(self) -> str:
+        """That it is a diff."""
+        return "diff"
 
     @property
     def inputs(self) -> tuple[Output, ...]:

@@ -30,6 +30,14 @@ class Metadata:
 
     def __post_init__(self) -> None:
         check_text("vertex name", self.name, empty=True)
+        for key, value in self.description:
+            check_text("vertex description", key)
+            check_text(f"vertex description {key}", value, empty=True)
+        if self.progress_group is not None:
+            check_text("progress group", self.progress_group.id)
+            check_text("name of a progress group", self.progress_group.name, empty=True)
+        if self.linux_resources is not None:
+            self.linux_resources.check()
 
     @property
     def described(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ from buildkit_llb._errors import (
     check_mode,
     check_number,
     check_text,
+    check_tree,
 )
 from buildkit_llb._graph import Filesystem, Output
 from buildkit_llb.pb import ops_pb2 as pb
@@ -154,6 +155,7 @@ def bind(  # noqa: PLR0913 - keyword-only: one option per field of the wire mess
     A writable mount is an output of the exec (``Exec.output``) unless ``output`` is False;
     ``scratch()`` mounted writable is the way to take a folder out of an exec.
     """
+    check_tree("mount source", state)
     return Mount(
         kind=MountKind.BIND,
         dest=dest,
@@ -177,7 +179,9 @@ def cache(
 
     ``state`` (default: empty) and ``selector`` are what a new cache starts as.
     """
-    source = state.output if state else None
+    if state is not None:
+        check_tree("start of a cache", state)
+    source = state.output if state is not None else None
     return Mount(
         kind=MountKind.CACHE, dest=dest, id=id, sharing=sharing, source=source, selector=selector
     )

@@ -5,11 +5,16 @@ The spellings are those of containerd's platforms package (database.go, platform
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from buildkit_llb._errors import LLBError, check_text
+from buildkit_llb._errors import LLBError, check_text, check_texts
 from buildkit_llb.pb import ops_pb2 as pb
 
+_SPECIFIER = (
+    r"(?P<os>[\w-]+)(?:\((?P<version>[\w.-]*)\))?"
+    r"/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?"
+)
 _OPERATING_SYSTEMS = {"macos": "darwin"}
 _ARCHITECTURES = {
     "i386": ("386", ""),
@@ -22,7 +27,6 @@ _ARCHITECTURES = {
 _VARIANTS = {
     ("amd64", "v1"): "",
     ("arm64", "8"): "",
-    ("arm64", "8.0"): "",
     ("arm64", "v8"): "",
     ("arm64", "v8.0"): "",
     ("arm64", "9"): "v9",
@@ -49,6 +53,9 @@ class Platform:
     def __post_init__(self) -> None:
         check_text("platform os", self.os)
         check_text("platform architecture", self.architecture)
+        check_text("platform variant", self.variant, empty=True)
+        check_text("platform os version", self.os_version, empty=True)
+        check_texts("platform os features", self.os_features)
 
     @classmethod
     def parse(cls, text: str) -> Platform:
@@ -56,18 +63,17 @@ class Platform:
 
         An os may carry its version: ``windows(10.0.17763)/amd64``. Raises LLBError.
         """
-        parts = text.strip().lower().split("/")
-        if len(parts) not in {2, 3} or not all(parts):
+        match = re.fullmatch(_SPECIFIER, text, re.ASCII)
+        if match is None:
             raise LLBError(f"platform is not os/architecture[/variant]: {text!r}")
-        os, _, version = parts[0].partition("(")
-        if version and not version.endswith(")"):
-            raise LLBError(f"platform has an unclosed os version: {text!r}")
-        architecture, variant = _normalise(parts[1], parts[2] if len(parts) == 3 else "")
+        os = match["os"].lower()
+        variant = match["variant"] or ""
+        architecture, variant = _normalise(match["architecture"].lower(), variant.lower())
         return cls(
             os=_OPERATING_SYSTEMS.get(os, os),
             architecture=architecture,
             variant=variant,
-            os_version=version.removesuffix(")"),
+            os_version=match["version"] or "",
         )
 
     def __str__(self) -> str:

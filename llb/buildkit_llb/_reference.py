@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from buildkit_llb._errors import LLBError
+from buildkit_llb._errors import LLBError, check_digest
 
 DOMAIN = "docker.io"
 LEGACY_DOMAIN = "index.docker.io"
@@ -37,6 +37,8 @@ def normalise(reference: str) -> str:
         name = reference.partition("@")[0]
         hint = ": repository names are lowercase" if name != name.lower() else ""
         raise LLBError(f"invalid image reference {reference!r}{hint}")
+    if match["digest"]:
+        check_digest(f"digest of image reference {reference!r}", match["digest"][1:])
     if len(match["path"]) > PATH_MAX:
         raise LLBError(f"image name is longer than {PATH_MAX} characters: {reference!r}")
     return full if match["tag"] or match["digest"] else f"{full}:latest"

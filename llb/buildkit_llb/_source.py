@@ -5,30 +5,33 @@ Identifiers, attributes and caps: BuildKit's client/llb/source.go and solver/pb/
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from buildkit_llb import _caps as caps
 from buildkit_llb._errors import (
-    MODE_MAX,
+    INT32_MAX,
     UINT32_MAX,
     LLBError,
     check_digest,
+    check_list,
+    check_mode,
     check_number,
     check_text,
+    check_texts,
 )
-from buildkit_llb._graph import Constraints, Edge, Encoded, Output, encode_op
+from buildkit_llb._graph import Constraints, Edge, Encoded, Output, encode_op, encode_source
 from buildkit_llb._metadata import NO_METADATA, Metadata
 from buildkit_llb._platform import Platform
 from buildkit_llb._reference import normalise
 from buildkit_llb._state import State
-from buildkit_llb.pb import ops_pb2 as pb
 
 # An attribute, its value and the cap that it needs ("" for none); without a value it is left out.
 Row = tuple[str, str, str]
 
 BY_PLATFORM = ("docker-image://", "oci-layout://")
+PERMISSIONS = 0o777
 
 # Go's encoding/json escapes for HTML too, and the two line ends of JavaScript.
 _JSON_ESCAPES = str.maketrans(
@@ -48,11 +51,16 @@ class SourceOp:
     metadata: Metadata = field(default=NO_METADATA, repr=False)
     inputs: tuple[Output, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """The identifier."""
+        return self.identifier
+
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         """Encode the op; only images differ by platform."""
         by_platform = self.identifier.startswith(BY_PLATFORM)
         platform = (self.platform or constraints.platform) if by_platform else None
-        kind = pb.Op(source=pb.SourceOp(identifier=self.identifier, attrs=dict(self.attrs)))
+        kind = encode_source(self.identifier, self.attrs)
         return Encoded(encode_op(edges, kind, platform), self.needed)
 
 
@@ -61,7 +69,7 @@ def image(  # noqa: PLR0913 - keyword-only: one option per attribute of the sour
     *,
     resolve_mode: Literal["", "default", "pull", "local"] = "",
     platform: Platform | None = None,
-    record_type: str = "",
+    record_type: Literal["", "regular", "internal", "frontend"] = "",
     layer_limit: int | None = None,
     checksum: str = "",
     metadata: Metadata = NO_METADATA,
@@ -69,11 +77,15 @@ def image(  # noqa: PLR0913 - keyword-only: one option per attribute of the sour
     """Load an image; ``python:3.12`` is ``docker.io/library/python:3.12``.
 
     ``resolve_mode``: ask the registry always (``pull``), or use what the daemon has (``local``).
-    ``layer_limit`` takes the first layers only. ``checksum`` is the digest the image must have.
+    ``record_type`` is what the daemon's disk usage calls it. ``layer_limit`` takes the first
+    layers only. ``checksum`` is the digest the image must have. What the image's config says of
+    environment, directory and user is not known here: see ``State.with_image_config``.
     Raises LLBError for what is no reference.
     """
     if resolve_mode not in {"", "default", "pull", "local"}:
         raise LLBError(f"image resolve mode is not default, pull or local: {resolve_mode!r}")
+    if record_type not in {"", "regular", "internal", "frontend"}:
+        raise LLBError(f"image record type is not regular, internal or frontend: {record_type!r}")
     if checksum:
         check_digest("image checksum", checksum)
     mode = resolve_mode if resolve_mode != "default" else ""  # as Go, which never spells it
@@ -84,7 +96,7 @@ def image(  # noqa: PLR0913 - keyword-only: one option per attribute of the sour
         ("image.checksum", checksum, caps.SOURCE_IMAGE_CHECKSUM),
     )
     identifier = f"docker-image://{normalise(ref)}"
-    return source(identifier, rows, {caps.SOURCE_IMAGE}, platform=platform, metadata=metadata)
+    return leaf(identifier, rows, {caps.SOURCE_IMAGE}, platform=platform, metadata=metadata)
 
 
 def oci_layout(  # noqa: PLR0913 - keyword-only: one option per attribute of the source
@@ -96,7 +108,11 @@ def oci_layout(  # noqa: PLR0913 - keyword-only: one option per attribute of the
     platform: Platform | None = None,
     metadata: Metadata = NO_METADATA,
 ) -> State:
-    """Load an image from a store of the client; ``ref`` is ``name@digest``."""
+    """Load an image from a store of the client; ``ref`` is ``name@digest``.
+
+    ``store_id`` is what the client calls the store, ``session_id`` which client that is.
+    ``layer_limit`` takes the first layers only. Raises LLBError for a reference without digest.
+    """
     check_text("OCI layout reference", ref)
     check_digest("OCI layout reference", ref.partition("@")[2])
     rows = (
@@ -105,7 +121,7 @@ def oci_layout(  # noqa: PLR0913 - keyword-only: one option per attribute of the
         ("oci.layerlimit", _layers(layer_limit), ""),
     )
     needed = {caps.SOURCE_OCI_LAYOUT}
-    return source(f"oci-layout://{ref}", rows, needed, platform=platform, metadata=metadata)
+    return leaf(f"oci-layout://{ref}", rows, needed, platform=platform, metadata=metadata)
 
 
 def local(  # noqa: PLR0913 - keyword-only: one option per attribute of the source
@@ -130,7 +146,7 @@ def local(  # noqa: PLR0913 - keyword-only: one option per attribute of the sour
     ``.dockerignore``, ``follow`` the only paths to send. ``shared_key_hint`` tells transfers
     apart that the daemon keeps for the next build. ``differ`` ``none`` sends files again though
     size and time are equal. ``metadata_only`` sends names and sizes without content, but for
-    ``metadata_only_except``.
+    ``metadata_only_except``. Raises LLBError for a name or option that no client can mean.
     """
     check_text("local name", name)
     if differ not in {"", "none", "metadata"}:
@@ -150,7 +166,7 @@ def local(  # noqa: PLR0913 - keyword-only: one option per attribute of the sour
             ("local.metadatatransfer", "true", caps.SOURCE_LOCAL_METADATA_TRANSFER),
             ("local.metadatatransferexclude", spared, ""),
         ]
-    return source(f"local://{name}", rows, {caps.SOURCE_LOCAL}, metadata=metadata)
+    return leaf(f"local://{name}", rows, {caps.SOURCE_LOCAL}, metadata=metadata)
 
 
 def http(  # noqa: PLR0913 - keyword-only: one option per attribute of the source
@@ -162,12 +178,16 @@ def http(  # noqa: PLR0913 - keyword-only: one option per attribute of the sourc
     uid: int | None = None,
     gid: int | None = None,
     auth_header_secret: str = "",
+    accept: str = "",
+    user_agent: str = "",
     metadata: Metadata = NO_METADATA,
 ) -> State:
     """Load one file; the tree holds it as ``filename`` (default: the last part of the URL).
 
     With ``checksum`` a file that the daemon has is not asked for again. ``mode`` default: 0600.
-    ``auth_header_secret`` names a secret to send as the Authorization header.
+    ``auth_header_secret`` names a secret to send as the Authorization header; ``accept`` and
+    ``user_agent`` are sent as the headers of those names. Raises LLBError for another kind of
+    URL, a file name with a folder in it, and what is no digest, mode or id.
     """
     check_text("URL", url)
     if not url.startswith(("http://", "https://")):
@@ -177,7 +197,9 @@ def http(  # noqa: PLR0913 - keyword-only: one option per attribute of the sourc
     if checksum:
         check_digest(f"checksum of {url}", checksum)
     if mode is not None:
-        check_number(f"mode of {url}", mode, 1, MODE_MAX)
+        check_mode(url, mode, PERMISSIONS)
+        if not mode:
+            raise LLBError(f"mode of {url} is 0, which the daemon takes for 0o600")
     for number in (uid or 0, gid or 0):
         check_number(f"owner of {url}", number, 0, UINT32_MAX)
     rows = (
@@ -188,11 +210,35 @@ def http(  # noqa: PLR0913 - keyword-only: one option per attribute of the sourc
         ("http.uid", str(uid or ""), caps.SOURCE_HTTP_UID_GID),
         ("http.gid", str(gid or ""), caps.SOURCE_HTTP_UID_GID),
         ("http.authheadersecret", auth_header_secret, caps.SOURCE_HTTP_AUTH),
+        ("http.header.accept", accept, caps.SOURCE_HTTP_HEADER),
+        ("http.header.user-agent", user_agent, caps.SOURCE_HTTP_HEADER),
     )
-    return source(url, rows, {caps.SOURCE_HTTP}, metadata=metadata)
+    return leaf(url, rows, {caps.SOURCE_HTTP}, metadata=metadata)
 
 
 def source(
+    identifier: str,
+    attrs: Mapping[str, str] | None = None,
+    *,
+    caps: Collection[str],
+    platform: Platform | None = None,
+    metadata: Metadata = NO_METADATA,
+) -> State:
+    """Load what ``identifier`` and ``attrs`` name to the daemon, for what has no function here.
+
+    ``caps`` is what the daemon must know: the source's own name and one for each attribute
+    (BuildKit's solver/pb/caps.go and attr.go). An attribute without a value is left out. Nothing
+    is checked but that it can be sent.
+    """
+    check_text("source identifier", identifier)
+    if "://" not in identifier:
+        raise LLBError(f"source identifier has no scheme such as local://: {identifier!r}")
+    check_texts("caps", tuple(caps))
+    rows = tuple((key, value, "") for key, value in (attrs or {}).items())
+    return leaf(identifier, rows, caps, platform=platform, metadata=metadata)
+
+
+def leaf(
     identifier: str,
     rows: Iterable[Row],
     needed: Iterable[str],
@@ -219,8 +265,7 @@ def source(
 
 def _go_json(texts: Sequence[str]) -> str:
     """Return a JSON list as Go writes it, "" for an empty one."""
-    if isinstance(texts, str):
-        raise LLBError(f"a list of patterns is one text: {texts!r}")
+    check_list("a list of patterns", texts)
     quoted = ",".join(f'"{text.translate(_JSON_ESCAPES)}"' for text in texts)
     return f"[{quoted}]" if quoted else ""
 
@@ -228,6 +273,5 @@ def _go_json(texts: Sequence[str]) -> str:
 def _layers(limit: int | None) -> str:
     if limit is None:
         return ""
-    if limit < 1:
-        raise LLBError(f"layer limit is {limit}, not 1 or more")
+    check_number("layer limit", limit, 1, INT32_MAX)
     return str(limit)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from buildkit_llb._errors import LLBError, check_text
 from buildkit_llb._exec import (
+    Device,
     Env,
     ExecOp,
-    HostIP,
     Network,
     ProxyEnv,
     Security,
     Ulimit,
+    host_ip,
     root_mount,
     sort_mounts,
 )
 from buildkit_llb._file import FileAction, FileOp
 from buildkit_llb._graph import Output
+from buildkit_llb._image_config import read_config
 from buildkit_llb._merge import DiffOp, MergeOp
 from buildkit_llb._metadata import NO_METADATA, Metadata
 from buildkit_llb._mount import Mount, SecretEnv
@@ -58,6 +60,22 @@ class State:
         check_text("user", name, empty=True)
         return replace(self, user=name)
 
+    def with_image_config(self, config: Mapping[str, object]) -> State:
+        """Run commands as the image would: its environment, directory, user and platform.
+
+        ``config`` is an OCI image config as parsed JSON. What it does not say stays as it is; a
+        variable that it sets moves to the end. Raises LLBError for another shape.
+        """
+        said = read_config(config)
+        state = self
+        for name, value in said.env:
+            state = state.with_env(name, value)
+        if said.cwd:
+            state = state.with_cwd(said.cwd)
+        return replace(
+            state, user=said.user or state.user, platform=said.platform or state.platform
+        )
+
     def with_platform(self, platform: Platform | None) -> State:
         """Set what commands run on."""
         return replace(self, platform=platform)
@@ -75,6 +93,7 @@ class State:
         hostname: str = "",
         ulimits: Sequence[Ulimit] = (),
         cgroup_parent: str = "",
+        devices: Sequence[Device] = (),
         proxy: ProxyEnv | None = None,
         valid_exit_codes: Sequence[int] = (),
         metadata: Metadata = NO_METADATA,
@@ -85,7 +104,8 @@ class State:
         Raises LLBError for what the daemon would refuse.
         """
         if isinstance(args, str):
-            raise LLBError(f"exec args are one text, not a list: {args!r}")
+            hint = "split it (shlex.split) or give it to a shell ('/bin/sh', '-c', ...)"
+            raise LLBError(f"exec args are one text, not a list: {args!r}; {hint}")
         op = ExecOp(
             args=tuple(args),
             mounts=sort_mounts((root_mount(self.output, readonly=readonly_root), *mounts)),
@@ -97,8 +117,9 @@ class State:
             network=network,
             security=security,
             secret_env=tuple(secret_env),
-            extra_hosts=tuple(HostIP(host, ip) for host, ip in extra_hosts),
+            extra_hosts=tuple(host_ip(host, ip) for host, ip in extra_hosts),
             ulimits=tuple(ulimits),
+            devices=tuple(devices),
             proxy=proxy,
             valid_exit_codes=tuple(valid_exit_codes),
             platform=self.platform,
@@ -142,6 +163,10 @@ def merge(states: Iterable[State], *, metadata: Metadata = NO_METADATA) -> State
 
     Empty trees are dropped: nothing left is ``scratch()``, one left is that state.
     """
+    states = tuple(states)
+    for state in states:
+        if not isinstance(state, State):
+            raise LLBError(f"merge of {type(state).__name__} {state!r}, not a state")
     kept = [state for state in states if state.output is not None]
     if len(kept) < 2:
         return kept[0] if kept else scratch()

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from buildkit_llb._errors import INT64_MAX, UINT64_MAX, check_number, check_text
 from buildkit_llb.pb import ops_pb2 as pb
+
+# -1 is "no limit" to the kernel; the other numbers have none below 0.
+_LIMITS = {
+    "memory_swap": (-1, INT64_MAX),
+    "cpu_shares": (0, UINT64_MAX),
+    "cpu_period": (0, UINT64_MAX),
+    "cpu_quota": (-1, INT64_MAX),
+}
 
 
 class Position(NamedTuple):
@@ -54,6 +63,15 @@ class LinuxResources(NamedTuple):
     cpu_quota: int = 0
     cpuset_cpus: str = ""
     cpuset_mems: str = ""
+
+    def check(self) -> None:
+        """Raise LLBError for a limit that is no such number or text."""
+        for name, value in self._asdict().items():
+            if name.startswith("cpuset"):
+                check_text(f"limit {name}", value, empty=True)
+            else:
+                low, high = _LIMITS.get(name, (0, INT64_MAX))
+                check_number(f"limit {name}", value, low, high)
 
     def to_pb(self) -> pb.LinuxResources:
         """Return the wire form."""

@@ -18,6 +18,10 @@ class CountingOp:
         self.metadata = Metadata()
         self.encoded = 0
 
+    @property
+    def summary(self) -> str:
+        return self.name
+
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         self.encoded += 1
         kind = pb.Op(source=pb.SourceOp(identifier=self.name))

@@ -14,18 +14,33 @@ from buildkit_llb import (
     cache,
     copy,
     digest,
+    dot,
     dump,
     image,
     marshal,
+    merge,
     mkdir,
     mkfile,
     rm,
     scratch,
     symlink,
 )
-from buildkit_llb._graph import encode_op
+from buildkit_llb._graph import Edge, encode_op
 from buildkit_llb.pb import ops_pb2 as pb
 from tests.llb.samples import AMD64, STATES
+
+PICTURE = r"""digraph {
+  1 [label="docker-image://docker.io/library/a:latest" shape=ellipse];
+  2 [label="docker-image://docker.io/library/b:latest" shape=ellipse];
+  3 [label="sh -c echo \"\\\n\"" shape=box];
+  4 [label="make /d" shape=note];
+  5 [label="merge" shape=invtriangle peripheries=2];
+  1 -> 3 [label=""];
+  2 -> 3 [label="/also, /in"];
+  3 -> 5 [label=""];
+  4 -> 5 [label=""];
+}
+"""
 
 MOUNTS = """\
 1 source
@@ -160,6 +175,29 @@ def test_a_cache_that_starts_as_a_tree() -> None:
     state = image("a").run(["x"], mounts=[cache("/c", id="my id", state=image("b"))]).root
     text = dump(marshal(state, platform=AMD64))
     assert "    mount cache /c from 2 id='my id' shared\n" in text
+
+
+def test_a_picture_for_graphviz() -> None:
+    run = image("a").run(
+        ["sh", "-c", 'echo "\\\n"'],
+        mounts=[bind("/in", image("b")), bind("/also", image("b")), cache("/c", id="c")],
+    )
+    state = merge([run.root, scratch().file(mkdir("/d"), metadata=Metadata(name="make /d"))])
+    assert dot(marshal(state, platform=AMD64)) == PICTURE
+    assert dot(Definition()) == "digraph {\n}\n"
+
+
+def test_a_long_script_is_cut_in_a_picture() -> None:
+    text = dot(marshal(image("a").run(["x" * 500]).root, platform=AMD64))
+    assert f'label="{"x" * 97}..." shape=box' in text
+
+
+def test_what_is_missing_or_unknown_is_in_the_picture() -> None:
+    passed = encode_op([Edge("gone", 0)], pb.Op(passthrough=pb.PassthroughOp(id="x")))
+    last = pb.Op(inputs=[pb.Input(digest=digest(passed))]).SerializeToString()
+    text = dot(Definition(ops=(passed, last)))
+    assert '  1 [label="passthrough" shape=plaintext peripheries=2];\n' in text
+    assert '  "gone" -> 1 [label=""];\n' in text
 
 
 def test_nothing() -> None:

@@ -210,6 +210,7 @@ def test_options_are_in_the_op_and_each_asks_for_its_cap() -> None:
         "exec.meta.proxyenv",
         "exec.meta.linux.resources",
         "exec.mount.cache.content",
+        "exec.mount.secret",
         "exec.secretenv",
         "exec.validexitcode",
     }
@@ -219,8 +220,8 @@ REFUSED: dict[str, Callable[[State], object]] = {
     "no args": lambda base: base.run([]),
     "one text": lambda base: base.run("make all"),
     "program is empty": lambda base: base.run([""]),
-    "argument holds a NUL": lambda base: base.run(["a", "b\0"]),
-    "argument is not valid Unicode": lambda base: base.run(["a", "\udc80"]),
+    "exec args holds a NUL": lambda base: base.run(["a", "b\0"]),
+    "exec args is not valid Unicode": lambda base: base.run(["a", "\udc80"]),
     "two mounts at '/a'": lambda base: base.run(
         ["x"], mounts=[tmpfs("/a"), bind("/a/", image("b"))]
     ),

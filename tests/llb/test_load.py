@@ -110,6 +110,7 @@ def test_ops_that_nothing_uses_are_dropped() -> None:
 
 SOURCE = encode_op((), pb.Op(source=pb.SourceOp(identifier="local://x")))
 ROOT = pb.Mount(dest="/")
+FIRST = pb.FileAction(input=-1, secondaryInput=-1)
 
 
 def end(data: bytes, index: int = 0) -> bytes:
@@ -136,6 +137,19 @@ REFUSED: dict[str, Callable[[], tuple[bytes, ...]]] = {
     "lacks a kind that is known": lambda: (end(SOURCE), SOURCE, end(end(SOURCE))),
     "lacks args": lambda: one(pb.Op(exec=pb.ExecOp(meta=pb.Meta(cwd="/"), mounts=[ROOT]))),
     "lacks a mount at /": lambda: one(pb.Op(exec=pb.ExecOp(meta=pb.Meta(args=["x"])))),
+    "exec sha256:": lambda: one(
+        pb.Op(
+            exec=pb.ExecOp(meta=pb.Meta(args=["x"], cwd="/"), mounts=[pb.Mount(dest="/", input=1)])
+        )
+    ),
+    "uses input -2 of 0": lambda: one(
+        pb.Op(file=pb.FileOp(actions=[pb.FileAction(input=-2, secondaryInput=-1)]))
+    ),
+    "uses input 1 of 1": lambda: one(
+        pb.Op(file=pb.FileOp(actions=[FIRST, pb.FileAction(input=1, secondaryInput=-1)]))
+    ),
+    "merge sha256:": lambda: one(pb.Op(merge=pb.MergeOp(inputs=[pb.MergeInput(input=0)]))),
+    "diff sha256:": lambda: one(pb.Op(diff=pb.DiffOp())),
     "lacks actions": lambda: one(pb.Op(file=pb.FileOp())),
 }
 

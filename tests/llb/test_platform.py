@@ -26,7 +26,7 @@ from buildkit_llb._definition import parse_op
         ("linux/armel", "linux/arm/v6"),
         ("linux/i386", "linux/386"),
         ("macos/arm64", "darwin/arm64"),
-        (" Linux/AMD64 ", "linux/amd64"),
+        ("Linux/AMD64", "linux/amd64"),
         ("linux/s390x", "linux/s390x"),
     ],
 )
@@ -42,7 +42,18 @@ def test_an_os_may_carry_its_version() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "linux", "linux/", "/amd64", "linux/a/b/c", "windows(1/x", "()/amd64"]
+    "text",
+    [
+        "",
+        "linux",
+        "linux/",
+        "/amd64",
+        "linux/a/b/c",
+        "windows(1/x",
+        "()/amd64",
+        " linux/amd64",
+        "linux/a*",
+    ],
 )
 def test_what_is_no_platform_is_refused(text: str) -> None:
     with pytest.raises(LLBError, match="platform"):

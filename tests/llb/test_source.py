@@ -18,6 +18,7 @@ from buildkit_llb import (
     marshal,
     oci_layout,
 )
+from buildkit_llb import source as any_source
 from buildkit_llb._definition import parse_op
 from tests.llb.samples import AMD64, DIGEST
 
@@ -258,7 +259,7 @@ def test_git_options_and_their_caps() -> None:
         "git.fullurl": "git@a.b:c",
         "git.authtokensecret": "T",
         "git.authheadersecret": "GIT_AUTH_HEADER",
-        "git.knownsshhosts": "a.b ssh-rsa AAAA",
+        "git.knownsshhosts": "a.b ssh-rsa AAAA\n",
         "git.mountsshsock": "agent",
         "git.checksum": commit,
         "git.skipsubmodules": "true",
@@ -281,6 +282,21 @@ def test_git_options_and_their_caps() -> None:
     assert "source.git.httpauth" not in plain[2]
 
 
+def test_a_source_without_a_function_of_its_own() -> None:
+    state = any_source(
+        f"docker-image+blob://docker.io/library/a@{DIGEST}",
+        {"http.filename": "w", "http.perm": "0644"},
+        caps={"source.imageblob"},
+    )
+    identifier, attrs, caps = source(state)
+    assert identifier == f"docker-image+blob://docker.io/library/a@{DIGEST}"
+    assert attrs == {"http.filename": "w", "http.perm": "0644"}
+    assert caps == {"source.imageblob"}
+    assert not parse_op(marshal(state, platform=AMD64).ops[0]).HasField("platform")
+    by_platform = any_source("docker-image://a", caps={"source.image"}, platform=ARM64)
+    assert parse_op(marshal(by_platform, platform=AMD64).ops[0]).platform.Architecture == "arm64"
+
+
 REFUSED: dict[str, Callable[[], object]] = {
     "resolve mode": lambda: image("a", resolve_mode="never"),  # type: ignore[arg-type] # as from an option
     "layer limit is 0": lambda: image("a", layer_limit=0),
@@ -288,12 +304,20 @@ REFUSED: dict[str, Callable[[], object]] = {
     "OCI layout reference is not a digest": lambda: oci_layout("a:tag"),
     "local name is empty": lambda: local(""),
     "differ is not none or metadata": lambda: local("a", differ="all"),  # type: ignore[arg-type] # as from an option
-    "is one text": lambda: local("a", include="*.py"),
+    "a list of patterns is str '*.py', not a list": lambda: local("a", include="*.py"),
+    "a list of patterns holds int 1, not a text": lambda: local("a", exclude=[1]),  # type: ignore[list-item] # as from YAML
+    "record type": lambda: image("a", record_type="any"),  # type: ignore[arg-type] # as from an option
+    "git ref starts with '-'": lambda: git("https://a/b", ref="--upload-pack=x"),
+    "or has ':' in it: 'a:b'": lambda: git("https://a/b", ref="a:b"),
+    "has mode 0o1000, not in 0..0o777": lambda: http("https://a/b", mode=0o1000),
+    "source identifier has no scheme": lambda: any_source("context", caps=()),
+    "caps holds int 1, not a text": lambda: any_source("x://y", caps=[1]),  # type: ignore[list-item] # as above
+    "k of x://y is int 1, not a text": lambda: any_source("x://y", {"k": 1}, caps=()),  # type: ignore[dict-item] # as above
     "not valid Unicode": lambda: local("a", include=["\udc80"]),
     "URL is empty": lambda: http(""),
     "URL is not http": lambda: http("ftp://a/b"),
     "has a folder in it": lambda: http("https://a/b", filename="c/d"),
-    "mode of https://a/b is 0": lambda: http("https://a/b", mode=0),
+    "mode of https://a/b is 0, which": lambda: http("https://a/b", mode=0),
     "owner of https://a/b is -1": lambda: http("https://a/b", uid=-1),
     "checksum of https://a/b is not a digest": lambda: http("https://a/b", checksum="abc"),
     "git remote is empty": lambda: git(""),
