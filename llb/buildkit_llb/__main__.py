@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
 from buildkit_llb import Definition, LLBError, dot, dump
 
 
 def main() -> int:
     """Print the definition in a file or on stdin; 1 when it is none."""
+    # Not above: a program that bundles this package would carry them along.
+    import argparse  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(prog="python -m buildkit_llb", description=__doc__)
     parser.add_argument("--dot", action="store_true", help="write a graph for graphviz")
     parser.add_argument("file", nargs="?", default="-", help="the definition; - is stdin (default)")

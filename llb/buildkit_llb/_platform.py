@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from buildkit_llb._errors import LLBError, check_text, check_texts
 from buildkit_llb.pb import ops_pb2 as pb
 
-_SPECIFIER = (
+_SPECIFIER = re.compile(
     r"(?P<os>[\w-]+)(?:\((?P<version>[\w.-]*)\))?"
-    r"/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?"
+    r"/(?P<architecture>[\w.-]+)(?:/(?P<variant>[\w.-]+))?",
+    re.ASCII,
 )
 _OPERATING_SYSTEMS = {"macos": "darwin"}
 _ARCHITECTURES = {
@@ -63,7 +64,7 @@ class Platform:
 
         An os may carry its version: ``windows(10.0.17763)/amd64``. Raises LLBError.
         """
-        match = re.fullmatch(_SPECIFIER, text, re.ASCII)
+        match = _SPECIFIER.fullmatch(text)
         if match is None:
             raise LLBError(f"platform is not os/architecture[/variant]: {text!r}")
         os = match["os"].lower()

@@ -18,9 +18,11 @@ PATH_MAX = 255
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 _COMPONENT = "[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = (
+# Compiled here: a bundle of the program (frontend/bundle.py) keeps what is compiled at import.
+_REFERENCE = re.compile(
     rf"{_HOST}/(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)(?P<tag>:\w[\w.-]{{0,127}})?"
-    r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
+    r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
 )
 
 
@@ -32,7 +34,7 @@ def normalise(reference: str) -> str:
     if re.fullmatch("[a-f0-9]{64}", reference):
         raise LLBError(f"image reference is an image id, not a name: {reference}")
     full = _with_domain(reference)
-    match = re.fullmatch(_REFERENCE, full, re.ASCII)
+    match = _REFERENCE.fullmatch(full)
     if match is None:
         name = reference.partition("@")[0]
         hint = ": repository names are lowercase" if name != name.lower() else ""

@@ -26,7 +26,7 @@ from buildkit_llb.pb import ops_pb2 as buildkit__llb_dot_pb_dot_ops__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cog_cli/builder/pb/control.proto\x12\x10moby.buildkit.v1\x1a\x19\x62uildkit_llb/pb/ops.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1c\n\x0c\x42ytesMessage\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x8e\x01\n\x11\x43\x61\x63heOptionsEntry\x12\x0c\n\x04Type\x18\x01 \x01(\t\x12=\n\x05\x41ttrs\x18\x02 \x03(\x0b\x32..moby.buildkit.v1.CacheOptionsEntry.AttrsEntry\x1a,\n\nAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"z\n\x0c\x43\x61\x63heOptions\x12\x34\n\x07\x45xports\x18\x04 \x03(\x0b\x32#.moby.buildkit.v1.CacheOptionsEntry\x12\x34\n\x07Imports\x18\x05 \x03(\x0b\x32#.moby.buildkit.v1.CacheOptionsEntry\"|\n\x08\x45xporter\x12\x0c\n\x04Type\x18\x01 \x01(\t\x12\x34\n\x05\x41ttrs\x18\x02 \x03(\x0b\x32%.moby.buildkit.v1.Exporter.AttrsEntry\x1a,\n\nAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x04\n\x0cSolveRequest\x12\x0b\n\x03Ref\x18\x01 \x01(\t\x12\x1a\n\x12\x45xporterDeprecated\x18\x03 \x01(\t\x12\\\n\x17\x45xporterAttrsDeprecated\x18\x04 \x03(\x0b\x32;.moby.buildkit.v1.SolveRequest.ExporterAttrsDeprecatedEntry\x12\x0f\n\x07Session\x18\x05 \x01(\t\x12\x10\n\x08\x46rontend\x18\x06 \x01(\t\x12H\n\rFrontendAttrs\x18\x07 \x03(\x0b\x32\x31.moby.buildkit.v1.SolveRequest.FrontendAttrsEntry\x12-\n\x05\x43\x61\x63he\x18\x08 \x01(\x0b\x32\x1e.moby.buildkit.v1.CacheOptions\x12\x14\n\x0c\x45ntitlements\x18\t \x03(\t\x12\x10\n\x08Internal\x18\x0b \x01(\x08\x12-\n\tExporters\x18\r \x03(\x0b\x32\x1a.moby.buildkit.v1.Exporter\x12\x1d\n\x15\x45nableSessionExporter\x18\x0e \x01(\x08\x1a>\n\x1c\x45xporterAttrsDeprecatedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x34\n\x12\x46rontendAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x99\x01\n\rSolveResponse\x12O\n\x10\x45xporterResponse\x18\x01 \x03(\x0b\x32\x35.moby.buildkit.v1.SolveResponse.ExporterResponseEntry\x1a\x37\n\x15\x45xporterResponseEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1c\n\rStatusRequest\x12\x0b\n\x03Ref\x18\x01 \x01(\t\"\xcc\x01\n\x0eStatusResponse\x12*\n\x08vertexes\x18\x01 \x03(\x0b\x32\x18.moby.buildkit.v1.Vertex\x12\x30\n\x08statuses\x18\x02 \x03(\x0b\x32\x1e.moby.buildkit.v1.VertexStatus\x12)\n\x04logs\x18\x03 \x03(\x0b\x32\x1b.moby.buildkit.v1.VertexLog\x12\x31\n\x08warnings\x18\x04 \x03(\x0b\x32\x1f.moby.buildkit.v1.VertexWarning\"\xdb\x01\n\x06Vertex\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\x12+\n\x07started\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tcompleted\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12(\n\rprogressGroup\x18\x08 \x01(\x0b\x32\x11.pb.ProgressGroup\"\xe3\x01\n\x0cVertexStatus\x12\n\n\x02ID\x18\x01 \x01(\t\x12\x0e\n\x06vertex\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x63urrent\x18\x04 \x01(\x03\x12\r\n\x05total\x18\x05 \x01(\x03\x12-\n\ttimestamp\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tcompleted\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\tVertexLog\x12\x0e\n\x06vertex\x18\x01 \x01(\t\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06stream\x18\x03 \x01(\x03\x12\x0b\n\x03msg\x18\x04 \x01(\x0c\"\x93\x01\n\rVertexWarning\x12\x0e\n\x06vertex\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x03\x12\r\n\x05short\x18\x03 \x01(\x0c\x12\x0e\n\x06\x64\x65tail\x18\x04 \x03(\x0c\x12\x0b\n\x03url\x18\x05 \x01(\t\x12\x1c\n\x04info\x18\x06 \x01(\x0b\x32\x0e.pb.SourceInfo\x12\x19\n\x06ranges\x18\x07 \x03(\x0b\x32\t.pb.Range2\xf1\x01\n\x07\x43ontrol\x12H\n\x05Solve\x12\x1e.moby.buildkit.v1.SolveRequest\x1a\x1f.moby.buildkit.v1.SolveResponse\x12M\n\x06Status\x12\x1f.moby.buildkit.v1.StatusRequest\x1a .moby.buildkit.v1.StatusResponse0\x01\x12M\n\x07Session\x12\x1e.moby.buildkit.v1.BytesMessage\x1a\x1e.moby.buildkit.v1.BytesMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n cog_cli/builder/pb/control.proto\x12\x10moby.buildkit.v1\x1a\x19\x62uildkit_llb/pb/ops.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1c\n\x0c\x42ytesMessage\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x8e\x01\n\x11\x43\x61\x63heOptionsEntry\x12\x0c\n\x04Type\x18\x01 \x01(\t\x12=\n\x05\x41ttrs\x18\x02 \x03(\x0b\x32..moby.buildkit.v1.CacheOptionsEntry.AttrsEntry\x1a,\n\nAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"z\n\x0c\x43\x61\x63heOptions\x12\x34\n\x07\x45xports\x18\x04 \x03(\x0b\x32#.moby.buildkit.v1.CacheOptionsEntry\x12\x34\n\x07Imports\x18\x05 \x03(\x0b\x32#.moby.buildkit.v1.CacheOptionsEntry\"|\n\x08\x45xporter\x12\x0c\n\x04Type\x18\x01 \x01(\t\x12\x34\n\x05\x41ttrs\x18\x02 \x03(\x0b\x32%.moby.buildkit.v1.Exporter.AttrsEntry\x1a,\n\nAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc1\x04\n\x0cSolveRequest\x12\x0b\n\x03Ref\x18\x01 \x01(\t\x12\"\n\nDefinition\x18\x02 \x01(\x0b\x32\x0e.pb.Definition\x12\x1a\n\x12\x45xporterDeprecated\x18\x03 \x01(\t\x12\\\n\x17\x45xporterAttrsDeprecated\x18\x04 \x03(\x0b\x32;.moby.buildkit.v1.SolveRequest.ExporterAttrsDeprecatedEntry\x12\x0f\n\x07Session\x18\x05 \x01(\t\x12\x10\n\x08\x46rontend\x18\x06 \x01(\t\x12H\n\rFrontendAttrs\x18\x07 \x03(\x0b\x32\x31.moby.buildkit.v1.SolveRequest.FrontendAttrsEntry\x12-\n\x05\x43\x61\x63he\x18\x08 \x01(\x0b\x32\x1e.moby.buildkit.v1.CacheOptions\x12\x14\n\x0c\x45ntitlements\x18\t \x03(\t\x12\x10\n\x08Internal\x18\x0b \x01(\x08\x12-\n\tExporters\x18\r \x03(\x0b\x32\x1a.moby.buildkit.v1.Exporter\x12\x1d\n\x15\x45nableSessionExporter\x18\x0e \x01(\x08\x1a>\n\x1c\x45xporterAttrsDeprecatedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x34\n\x12\x46rontendAttrsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x99\x01\n\rSolveResponse\x12O\n\x10\x45xporterResponse\x18\x01 \x03(\x0b\x32\x35.moby.buildkit.v1.SolveResponse.ExporterResponseEntry\x1a\x37\n\x15\x45xporterResponseEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1c\n\rStatusRequest\x12\x0b\n\x03Ref\x18\x01 \x01(\t\"\xcc\x01\n\x0eStatusResponse\x12*\n\x08vertexes\x18\x01 \x03(\x0b\x32\x18.moby.buildkit.v1.Vertex\x12\x30\n\x08statuses\x18\x02 \x03(\x0b\x32\x1e.moby.buildkit.v1.VertexStatus\x12)\n\x04logs\x18\x03 \x03(\x0b\x32\x1b.moby.buildkit.v1.VertexLog\x12\x31\n\x08warnings\x18\x04 \x03(\x0b\x32\x1f.moby.buildkit.v1.VertexWarning\"\xdb\x01\n\x06Vertex\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0e\n\x06inputs\x18\x02 \x03(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x63\x61\x63hed\x18\x04 \x01(\x08\x12+\n\x07started\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tcompleted\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12(\n\rprogressGroup\x18\x08 \x01(\x0b\x32\x11.pb.ProgressGroup\"\xe3\x01\n\x0cVertexStatus\x12\n\n\x02ID\x18\x01 \x01(\t\x12\x0e\n\x06vertex\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07\x63urrent\x18\x04 \x01(\x03\x12\r\n\x05total\x18\x05 \x01(\x03\x12-\n\ttimestamp\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tcompleted\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\tVertexLog\x12\x0e\n\x06vertex\x18\x01 \x01(\t\x12-\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06stream\x18\x03 \x01(\x03\x12\x0b\n\x03msg\x18\x04 \x01(\x0c\"\x93\x01\n\rVertexWarning\x12\x0e\n\x06vertex\x18\x01 \x01(\t\x12\r\n\x05level\x18\x02 \x01(\x03\x12\r\n\x05short\x18\x03 \x01(\x0c\x12\x0e\n\x06\x64\x65tail\x18\x04 \x03(\x0c\x12\x0b\n\x03url\x18\x05 \x01(\t\x12\x1c\n\x04info\x18\x06 \x01(\x0b\x32\x0e.pb.SourceInfo\x12\x19\n\x06ranges\x18\x07 \x03(\x0b\x32\t.pb.Range2\xf1\x01\n\x07\x43ontrol\x12H\n\x05Solve\x12\x1e.moby.buildkit.v1.SolveRequest\x1a\x1f.moby.buildkit.v1.SolveResponse\x12M\n\x06Status\x12\x1f.moby.buildkit.v1.StatusRequest\x1a .moby.buildkit.v1.StatusResponse0\x01\x12M\n\x07Session\x12\x1e.moby.buildkit.v1.BytesMessage\x1a\x1e.moby.buildkit.v1.BytesMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,27 +56,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTER_ATTRSENTRY']._serialized_start=243
   _globals['_EXPORTER_ATTRSENTRY']._serialized_end=287
   _globals['_SOLVEREQUEST']._serialized_start=540
-  _globals['_SOLVEREQUEST']._serialized_end=1081
-  _globals['_SOLVEREQUEST_EXPORTERATTRSDEPRECATEDENTRY']._serialized_start=965
-  _globals['_SOLVEREQUEST_EXPORTERATTRSDEPRECATEDENTRY']._serialized_end=1027
-  _globals['_SOLVEREQUEST_FRONTENDATTRSENTRY']._serialized_start=1029
-  _globals['_SOLVEREQUEST_FRONTENDATTRSENTRY']._serialized_end=1081
-  _globals['_SOLVERESPONSE']._serialized_start=1084
-  _globals['_SOLVERESPONSE']._serialized_end=1237
-  _globals['_SOLVERESPONSE_EXPORTERRESPONSEENTRY']._serialized_start=1182
-  _globals['_SOLVERESPONSE_EXPORTERRESPONSEENTRY']._serialized_end=1237
-  _globals['_STATUSREQUEST']._serialized_start=1239
-  _globals['_STATUSREQUEST']._serialized_end=1267
-  _globals['_STATUSRESPONSE']._serialized_start=1270
-  _globals['_STATUSRESPONSE']._serialized_end=1474
-  _globals['_VERTEX']._serialized_start=1477
-  _globals['_VERTEX']._serialized_end=1696
-  _globals['_VERTEXSTATUS']._serialized_start=1699
-  _globals['_VERTEXSTATUS']._serialized_end=1926
-  _globals['_VERTEXLOG']._serialized_start=1928
-  _globals['_VERTEXLOG']._serialized_end=2031
-  _globals['_VERTEXWARNING']._serialized_start=2034
-  _globals['_VERTEXWARNING']._serialized_end=2181
-  _globals['_CONTROL']._serialized_start=2184
-  _globals['_CONTROL']._serialized_end=2425
+  _globals['_SOLVEREQUEST']._serialized_end=1117
+  _globals['_SOLVEREQUEST_EXPORTERATTRSDEPRECATEDENTRY']._serialized_start=1001
+  _globals['_SOLVEREQUEST_EXPORTERATTRSDEPRECATEDENTRY']._serialized_end=1063
+  _globals['_SOLVEREQUEST_FRONTENDATTRSENTRY']._serialized_start=1065
+  _globals['_SOLVEREQUEST_FRONTENDATTRSENTRY']._serialized_end=1117
+  _globals['_SOLVERESPONSE']._serialized_start=1120
+  _globals['_SOLVERESPONSE']._serialized_end=1273
+  _globals['_SOLVERESPONSE_EXPORTERRESPONSEENTRY']._serialized_start=1218
+  _globals['_SOLVERESPONSE_EXPORTERRESPONSEENTRY']._serialized_end=1273
+  _globals['_STATUSREQUEST']._serialized_start=1275
+  _globals['_STATUSREQUEST']._serialized_end=1303
+  _globals['_STATUSRESPONSE']._serialized_start=1306
+  _globals['_STATUSRESPONSE']._serialized_end=1510
+  _globals['_VERTEX']._serialized_start=1513
+  _globals['_VERTEX']._serialized_end=1732
+  _globals['_VERTEXSTATUS']._serialized_start=1735
+  _globals['_VERTEXSTATUS']._serialized_end=1962
+  _globals['_VERTEXLOG']._serialized_start=1964
+  _globals['_VERTEXLOG']._serialized_end=2067
+  _globals['_VERTEXWARNING']._serialized_start=2070
+  _globals['_VERTEXWARNING']._serialized_end=2217
+  _globals['_CONTROL']._serialized_start=2220
+  _globals['_CONTROL']._serialized_end=2461
 # @@protoc_insertion_point(module_scope)

@@ -55,7 +55,7 @@ class Exporter(_message.Message):
     def __init__(self, Type: _Optional[str] = ..., Attrs: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class SolveRequest(_message.Message):
-    __slots__ = ("Ref", "ExporterDeprecated", "ExporterAttrsDeprecated", "Session", "Frontend", "FrontendAttrs", "Cache", "Entitlements", "Internal", "Exporters", "EnableSessionExporter")
+    __slots__ = ("Ref", "Definition", "ExporterDeprecated", "ExporterAttrsDeprecated", "Session", "Frontend", "FrontendAttrs", "Cache", "Entitlements", "Internal", "Exporters", "EnableSessionExporter")
     class ExporterAttrsDeprecatedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,7 @@ class SolveRequest(_message.Message):
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     REF_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
     EXPORTERDEPRECATED_FIELD_NUMBER: _ClassVar[int]
     EXPORTERATTRSDEPRECATED_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +83,7 @@ class SolveRequest(_message.Message):
     EXPORTERS_FIELD_NUMBER: _ClassVar[int]
     ENABLESESSIONEXPORTER_FIELD_NUMBER: _ClassVar[int]
     Ref: str
+    Definition: _ops_pb2.Definition
     ExporterDeprecated: str
     ExporterAttrsDeprecated: _containers.ScalarMap[str, str]
     Session: str
@@ -92,7 +94,7 @@ class SolveRequest(_message.Message):
     Internal: bool
     Exporters: _containers.RepeatedCompositeFieldContainer[Exporter]
     EnableSessionExporter: bool
-    def __init__(self, Ref: _Optional[str] = ..., ExporterDeprecated: _Optional[str] = ..., ExporterAttrsDeprecated: _Optional[_Mapping[str, str]] = ..., Session: _Optional[str] = ..., Frontend: _Optional[str] = ..., FrontendAttrs: _Optional[_Mapping[str, str]] = ..., Cache: _Optional[_Union[CacheOptions, _Mapping]] = ..., Entitlements: _Optional[_Iterable[str]] = ..., Internal: _Optional[bool] = ..., Exporters: _Optional[_Iterable[_Union[Exporter, _Mapping]]] = ..., EnableSessionExporter: _Optional[bool] = ...) -> None: ...
+    def __init__(self, Ref: _Optional[str] = ..., Definition: _Optional[_Union[_ops_pb2.Definition, _Mapping]] = ..., ExporterDeprecated: _Optional[str] = ..., ExporterAttrsDeprecated: _Optional[_Mapping[str, str]] = ..., Session: _Optional[str] = ..., Frontend: _Optional[str] = ..., FrontendAttrs: _Optional[_Mapping[str, str]] = ..., Cache: _Optional[_Union[CacheOptions, _Mapping]] = ..., Entitlements: _Optional[_Iterable[str]] = ..., Internal: _Optional[bool] = ..., Exporters: _Optional[_Iterable[_Union[Exporter, _Mapping]]] = ..., EnableSessionExporter: _Optional[bool] = ...) -> None: ...
 
 class SolveResponse(_message.Message):
     __slots__ = ("ExporterResponse",)
