@@ -1,4 +1,9 @@
-"""BuildKit's LLB as Python values: build a graph, marshal it, load it back, print it."""
+"""BuildKit's LLB as Python values: build a graph, marshal it, load it back, print it.
+
+Everything here is frozen: a method returns a new value. Whatever BuildKit would not accept is an
+``LLBError`` where it is given. Paths in an image are absolute or start at a state's directory;
+sizes are bytes, modes permission bits, times nanoseconds since 1970.
+"""
 
 from buildkit_llb._action import Owner, copy, mkdir, mkfile, rm, symlink
 from buildkit_llb._definition import Definition, Location, OpMetadata, SourceInfo, digest

@@ -56,8 +56,10 @@ def check_texts(what: str, values: object) -> tuple[str, ...]:
 
 def check_tree(what: str, value: object) -> None:
     """Refuse what is no state, nor anything else that yields a tree."""
+    if hasattr(value, "root"):
+        raise LLBError(f"{what} is a command, not a state: take its root or an output of it")
     if not hasattr(value, "output") or not hasattr(value, "cwd"):
-        raise LLBError(f"{what} is {type(value).__name__}, not a state: {value!r}")
+        raise LLBError(f"{what} is {_typed(value)}, not a state")
 
 
 def check_absolute(what: str, value: str) -> None:

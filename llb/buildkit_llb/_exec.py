@@ -125,6 +125,8 @@ class ExecOp:
             check_text(f"exec {what}", text, empty=True)
         check_text("exec cgroup parent", self.cgroup_parent, empty=True)
         check_texts("exec proxy", self.proxy or ())
+        if not isinstance(self.metadata, Metadata):
+            raise LLBError(f"metadata is {self.metadata!r}, not Metadata(name=...)")
         for code in self.valid_exit_codes:
             check_number("valid exit code", code, 0, 255)
         for name, soft, hard in self.ulimits:
@@ -152,7 +154,8 @@ class ExecOp:
         for number, mount in enumerate(mount for mount in self.mounts if mount.output):
             if clean(mount.dest) == wanted:
                 return Output(self, number)
-        raise LLBError(f"exec has no output at {dest!r}: no writable bind mount is there")
+        places = ", ".join(mount.dest for mount in self.mounts if mount.output) or "nowhere"
+        raise LLBError(f"exec has no output at {dest!r}; writable bind mounts: {places}")
 
     def encode(self, edges: Sequence[Edge], constraints: Constraints) -> Encoded:
         """Encode the op; a daemon that sets PATH itself is left to do so."""
@@ -247,6 +250,10 @@ def sort_mounts(mounts: Iterable[Mount]) -> tuple[Mount, ...]:
     """
     by_kind: dict[str, list[Mount]] = {"tree": [], "secret": [], "ssh": []}
     for mount in mounts:
+        if not isinstance(mount, Mount):
+            raise LLBError(
+                f"exec mount is {mount!r}, not made by bind, cache, tmpfs, secret or ssh"
+            )
         if mount.kind is MountKind.SSH:
             dest = mount.dest or f"/run/buildkit/ssh_agent.{len(by_kind['ssh'])}"
             by_kind["ssh"].append(replace(mount, dest=dest))

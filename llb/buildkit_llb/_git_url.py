@@ -14,7 +14,7 @@ SCHEMES = frozenset({"http", "https", "ssh", "git"})
 
 _SCP_STYLE = r"(?:[a-zA-Z0-9-_]+@)(?P<host>[a-zA-Z0-9-.]+):(?P<path>.+)"
 _AUTHORITY = (
-    r"(?:(?P<user>[^@:]*)(?::(?P<password>.*))?@)?"
+    r"(?:(?P<user>[\w.~!$&'()*+,;=%-]*)(?::(?P<password>[\w.:~!$&'()*+,;=%@-]*))?@)?"
     r"(?P<host>\[[0-9a-fA-F:.]+\]|[^][:@\\ <>\"^`{|}%/]+)(?P<port>:[0-9]*)?"
 )
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
@@ -53,7 +53,7 @@ def _from_url(remote: str, scheme: str, rest: str) -> Remote:
     if scheme not in SCHEMES:
         raise LLBError(f"git remote is none of {', '.join(sorted(SCHEMES))}: {remote!r}")
     authority, _, path = rest.partition("/")
-    match = re.fullmatch(_AUTHORITY, authority)
+    match = re.fullmatch(_AUTHORITY, authority, re.ASCII)
     if match is None or not path.strip("/"):
         raise LLBError(f"git remote names no host and repository: {remote!r}")
     given = f"/{path}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
+from buildkit_llb._errors import LLBError
 from buildkit_llb._metadata import Metadata
 from buildkit_llb._platform import Platform
 from buildkit_llb.pb import ops_pb2 as pb
@@ -74,6 +75,11 @@ class Output:
 
     op: Op
     index: int = 0
+
+    def __post_init__(self) -> None:
+        said: object = self.op.metadata
+        if not isinstance(said, Metadata):
+            raise LLBError(f"metadata is {said!r}, not Metadata(name=...)")
 
     def __repr__(self) -> str:
         return f"<output {self.index} of {self.op.metadata.name or self.op.summary!r}>"

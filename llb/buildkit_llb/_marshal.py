@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 
 from buildkit_llb import _caps
 from buildkit_llb._definition import Definition, Location, OpMetadata, SourceInfo, digest
+from buildkit_llb._errors import check_tree
 from buildkit_llb._graph import Constraints, Edge, Op, post_order
-from buildkit_llb._platform import Platform
+from buildkit_llb._platform import Platform, check_platform
 from buildkit_llb._state import State
 from buildkit_llb.pb import ops_pb2 as pb
 
@@ -18,8 +19,10 @@ def marshal(state: State, *, platform: Platform, caps: Collection[str] | None = 
     ``platform`` is for ops that have none of their own. ``caps`` is what the daemon can do: one
     that sets PATH in execs by itself is left to do so, for others it is added where it is
     missing; None adds nothing. Ops with equal bytes are one op, which keeps all that was said
-    about either.
+    about either. Raises LLBError for another platform than a Platform, and for what is no state.
     """
+    check_tree("what to marshal", state)
+    check_platform(platform)
     if state.output is None:
         return Definition()
     known = None if caps is None else frozenset(caps)

@@ -91,6 +91,14 @@ class Platform:
         )
 
 
+def check_platform(value: object) -> None:
+    """Refuse what is no platform; a text is nearly one."""
+    if isinstance(value, str):
+        raise LLBError(f"platform is the text {value!r}: use Platform.parse")
+    if not isinstance(value, Platform):
+        raise LLBError(f"platform is {type(value).__name__}, not a Platform")
+
+
 def _normalise(architecture: str, variant: str) -> tuple[str, str]:
     architecture, fixed = _ARCHITECTURES.get(architecture, (architecture, None))
     if fixed is not None:

@@ -23,7 +23,7 @@ from buildkit_llb._errors import (
 )
 from buildkit_llb._graph import Constraints, Edge, Encoded, Output, encode_op, encode_source
 from buildkit_llb._metadata import NO_METADATA, Metadata
-from buildkit_llb._platform import Platform
+from buildkit_llb._platform import Platform, check_platform
 from buildkit_llb._reference import normalise
 from buildkit_llb._state import State
 
@@ -250,6 +250,8 @@ def leaf(
 
     ``needed`` are caps that are needed whatever ``rows`` hold.
     """
+    if platform is not None:
+        check_platform(platform)
     given = [row for row in rows if row[1]]
     for key, value, _ in given:
         check_text(f"{key} of {identifier}", value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from buildkit_llb._errors import LLBError, check_text
+from buildkit_llb._errors import LLBError, check_text, check_tree
 from buildkit_llb._exec import (
     Device,
     Env,
@@ -25,7 +25,7 @@ from buildkit_llb._merge import DiffOp, MergeOp
 from buildkit_llb._metadata import NO_METADATA, Metadata
 from buildkit_llb._mount import Mount, SecretEnv
 from buildkit_llb._paths import join
-from buildkit_llb._platform import Platform
+from buildkit_llb._platform import Platform, check_platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ class State:
         )
 
     def with_platform(self, platform: Platform | None) -> State:
-        """Set what commands run on."""
+        """Set what commands run on; None takes that of the marshal."""
+        if platform is not None:
+            check_platform(platform)
         return replace(self, platform=platform)
 
     def run(  # noqa: PLR0913 - keyword-only: one option per field of the wire message
@@ -165,8 +167,7 @@ def merge(states: Iterable[State], *, metadata: Metadata = NO_METADATA) -> State
     """
     states = tuple(states)
     for state in states:
-        if not isinstance(state, State):
-            raise LLBError(f"merge of {type(state).__name__} {state!r}, not a state")
+        check_tree("tree to merge", state)
     kept = [state for state in states if state.output is not None]
     if len(kept) < 2:
         return kept[0] if kept else scratch()
@@ -179,6 +180,8 @@ def diff(lower: State, upper: State, *, metadata: Metadata = NO_METADATA) -> Sta
 
     The diff of equal trees is ``scratch()``, that of nothing and ``upper`` is ``upper``.
     """
+    for state in (lower, upper):
+        check_tree("tree to compare", state)
     if lower.output is None:
         return upper if upper.output is not None else scratch()
     if upper.output is not None and _same(lower.output, upper.output):

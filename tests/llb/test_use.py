@@ -45,7 +45,7 @@ MISUSED: dict[str, Callable[[State], object]] = {
     "environment variable A is int 1, not a text": lambda base: base.with_env("A", 1),  # type: ignore[arg-type]
     "content of '/a' is str, not bytes: encode it": lambda _: mkfile("/a", "text"),  # type: ignore[arg-type]
     "has mode str '0755', not a number such as 0o644": lambda _: mkdir("/a", mode="0755"),  # type: ignore[arg-type]
-    "copy source is str, not a state: './src'": lambda _: copy("./src", "/", "/"),  # type: ignore[arg-type]
+    "copy source is str './src', not a state": lambda _: copy("./src", "/", "/"),  # type: ignore[arg-type]
     "copy patterns is str '*.py', not a list": lambda base: copy(base, "/", "/", include="*.py"),
     "timestamp is float 1.5, not a whole number": lambda _: mkdir("/a", timestamp=1.5),  # type: ignore[arg-type]
     "owner is bool True, not a whole number": lambda _: mkdir("/a", owner=Owner(True)),
@@ -62,8 +62,26 @@ MISUSED: dict[str, Callable[[State], object]] = {
     "device name is empty": lambda base: base.run(["x"], devices=[Device("")]),
     "exec hostname is not valid Unicode": lambda base: base.run(["x"], hostname="\ud800"),
     "uid of mount '/s' is str '7'": lambda _: secret("/s", id="s", uid="7"),  # type: ignore[arg-type]
-    "mount source is str, not a state: '/src'": lambda _: bind("/a", "/src"),  # type: ignore[arg-type]
-    "merge of str 'image', not a state": lambda base: merge([base, "image"]),  # type: ignore[list-item]
+    "mount source is str '/src', not a state": lambda _: bind("/a", "/src"),  # type: ignore[arg-type]
+    "tree to merge is str 'image', not a state": lambda base: merge([base, "image"]),  # type: ignore[list-item]
+    "what to marshal is a command, not a state: take its root": lambda base: marshal(
+        base.run(["x"]),  # type: ignore[arg-type]
+        platform=AMD64,
+    ),
+    "copy source is a command, not a state": lambda base: copy(base.run(["x"]), "/", "/"),  # type: ignore[arg-type]
+    "tree to compare is a command": lambda base: diff(base, base.run(["x"])),  # type: ignore[arg-type]
+    "platform is the text 'linux/amd64': use Platform.parse": lambda base: marshal(
+        base,
+        platform="linux/amd64",  # type: ignore[arg-type]
+    ),
+    "platform is int, not a Platform": lambda base: base.with_platform(1),  # type: ignore[arg-type]
+    "platform is the text 'linux/arm64'": lambda _: image("a", platform="linux/arm64"),  # type: ignore[arg-type]
+    "metadata is 'build', not Metadata(name=...)": lambda base: base.run(["x"], metadata="build"),  # type: ignore[arg-type]
+    "metadata is 'files', not Metadata": lambda base: base.file(mkdir("/a"), metadata="files"),  # type: ignore[arg-type]
+    "not made by bind, cache, tmpfs, secret or ssh": lambda base: base.run(["x"], mounts=[base]),  # type: ignore[list-item]
+    "no output at '/o'; writable bind mounts: /, /out": lambda base: base.run(
+        ["x"], mounts=[bind("/out", scratch(), readonly=False)]
+    ).output("/o"),
     "platform variant is int 7, not a text": lambda _: Platform(
         os="linux",
         architecture="arm",
