@@ -74,7 +74,12 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def sources(folder: str) -> list[Path]:
-    return [path for path in sorted((ROOT / folder).rglob("*.py")) if "_pb2" not in path.name]
+    # Templates are projects of users.
+    return [
+        path
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "_pb2" not in path.name and "templates" not in path.parts
+    ]
 
 
 def is_within(module: str, allowed: set[str]) -> bool:

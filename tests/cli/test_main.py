@@ -6,12 +6,10 @@ import pytest
 from rich.console import Console
 
 from cog_cli.errors import CliError
-from cog_cli.init import project_files
 from cog_cli.main import cli
 from cog_cli.process import DockerCommand
-from cog_cli.project import load
 from cog_cli.screen import Screen, screen
-from cog_frontend.version import FRONTEND, VERSION
+from cog_frontend.version import VERSION
 from tests.cli.conftest import World
 
 
@@ -36,32 +34,6 @@ def test_wrong_usage_is_status_2(
 ) -> None:
     assert world.cog(*argv) == 2
     assert "Error: " in capsys.readouterr().err
-
-
-def test_init_writes_a_project_that_reads_without_problems(world: World) -> None:
-    assert world.cog("init") == 0
-    assert sorted(path.name for path in world.folder.iterdir()) == [
-        ".dockerignore",
-        "cog.yaml",
-        "requirements.txt",
-        "run.py",
-    ]
-    project = load(world.folder / "cog.yaml")
-    assert project.syntax
-    assert '"text"' in project.schema
-
-
-def test_init_never_touches_a_file_that_is_there(world: World) -> None:
-    world.write("run.py", "mine")
-    assert world.cog("init") == 0
-    assert (world.folder / "run.py").read_text() == "mine"
-    assert "kept run.py" in world.stderr
-    assert "wrote cog.yaml" in world.stderr
-
-
-def test_the_first_line_of_a_new_project_names_the_frontend_of_this_version() -> None:
-    first = project_files(FRONTEND)["cog.yaml"].splitlines()[0]
-    assert first == f"# syntax={FRONTEND}"
 
 
 def test_a_missing_docker_command_is_one_line(tmp_path: object) -> None:
