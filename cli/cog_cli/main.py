@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _VERBS = (
     Elsewhere("build", "cog_cli.verbs.build:build", "Build an image of the project."),
+    Elsewhere("completion", "cog_cli.verbs.completion:completion", "Let a shell complete cog."),
     Elsewhere("doctor", "cog_cli.verbs.doctor:doctor", "Check the project against docs/lint.md."),
     Elsewhere("exec", "cog_cli.verbs.exec:exec_", "Run a command in the model's environment."),
     Elsewhere("explain", "cog_cli.verbs.explain:explain", "Show what is decided, and why."),
@@ -36,10 +37,23 @@ _VERBS = (
     Elsewhere("serve", "cog_cli.verbs.run:serve", "Serve a model over HTTP."),
     Elsewhere("train", "cog_cli.verbs.run:train"),
 )
+_FAMILIES = {
+    "Write a project": ("init", "lock", "doctor", "explain"),
+    "Work with a model": ("run", "serve", "exec"),
+    "Make an image": ("build", "push", "login"),
+}
+_EXAMPLES = (
+    "cog init --template torch",
+    "cog run -i x=0.5 -i y=0.5",
+    "cog build -t my-model",
+    "cog serve my-model",
+)
 
 
 @click.group(
     cls=LazyGroup,
+    families=_FAMILIES,
+    examples=_EXAMPLES,
     commands={each.name or "": each for each in _VERBS},
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,

@@ -26,6 +26,7 @@ OURS = {
     "cog_cli.errors",
     "cog_cli.lazy",
     "cog_cli.main",
+    "cog_cli.verb",
     "cog_frontend",
     "cog_frontend.errors",
     "cog_frontend.version",

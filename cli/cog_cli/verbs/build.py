@@ -9,7 +9,6 @@ import click
 
 from cog_cli import commands
 from cog_cli.app import App
-from cog_cli.errors import EPILOG
 from cog_cli.flags import (
     ImageFlags,
     LockFlags,
@@ -20,12 +19,21 @@ from cog_cli.flags import (
     make_choices,
     make_options,
 )
+from cog_cli.verb import Verb
 from cog_frontend.plan import EVERYTHING
 
 _FORMATS = frozenset({"text", "json"})
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog build -t my-model",
+        "cog build --platform linux/amd64,linux/arm64 --push -t registry.example/me/model",
+        "cog build --secret id=token,src=token.txt",
+        "cog build -o type=oci,dest=model.tar",
+    ),
+)
 @image_options
 @build_options
 @click.pass_obj
@@ -43,7 +51,13 @@ def build(app: App, **flags: Unpack[ImageFlags]) -> None:
     commands.build(app, flags["config"], choices, as_json="json" in flags["output"])
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog push registry.example/me/model:1",
+        "cog push --sbom true --provenance mode=max",
+    ),
+)
 @click.argument("image", required=False)
 @make_options
 @build_options
@@ -56,7 +70,14 @@ def push(app: App, **flags: Unpack[PushFlags]) -> None:
     commands.push(app, flags["config"], flags["image"], make_choices(flags))
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog lock",
+        "cog lock --platform linux/amd64,linux/arm64",
+        "cog lock -P torch",
+    ),
+)
 @build_options
 @click.option("--platform", multiple=True, metavar="OS/ARCH", help="Lock for it. May repeat.")
 @click.option("-U", "--upgrade", is_flag=True, help="Let every package move to a newer version.")

@@ -6,11 +6,17 @@ import click
 
 from cog_cli import doctor as checking
 from cog_cli.app import App
-from cog_cli.errors import EPILOG
 from cog_cli.project import CONFIG_NAME
+from cog_cli.verb import Verb
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog doctor",
+        "cog doctor --fix --skip NoIgnoreFile",
+    ),
+)
 @click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended without changing the image.")
 @click.option("--skip", multiple=True, metavar="RULE", help="Leave a rule out; repeatable.")

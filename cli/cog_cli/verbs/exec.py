@@ -8,13 +8,21 @@ import click
 
 from cog_cli import commands
 from cog_cli.app import App
-from cog_cli.errors import EPILOG
 from cog_cli.flags import ExecFlags, build_choices, build_options, container_options
 from cog_cli.ports import parse_ports
+from cog_cli.verb import Verb
 
 
 # What follows the command's first word is the command's.
-@click.command("exec", epilog=EPILOG, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "exec",
+    cls=Verb,
+    context_settings={"allow_interspersed_args": False},
+    examples=(
+        "cog exec python -m pytest",
+        "cog exec -p 8888 jupyter lab --ip 0.0.0.0",
+    ),
+)
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option(
     "-p",

@@ -6,11 +6,17 @@ import click
 
 from cog_cli import commands
 from cog_cli.app import App
-from cog_cli.errors import EPILOG
 from cog_cli.project import CONFIG_NAME
+from cog_cli.verb import Verb
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog explain",
+        "cog explain --why-rebuilt my-model",
+    ),
+)
 @click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
 @click.option("--json", "as_json", is_flag=True, help="For a program: docs/explain.schema.json.")
 @click.option("--why-rebuilt", metavar="IMAGE", help="What changed since IMAGE was built.")

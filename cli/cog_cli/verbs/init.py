@@ -6,13 +6,20 @@ import click
 
 from cog_cli import init
 from cog_cli.app import App
-from cog_cli.errors import EPILOG
+from cog_cli.verb import Verb
 from cog_frontend.version import FRONTEND
 
 _TEMPLATES = "; ".join(f"{name}: {each.summary}" for name, each in init.TEMPLATES.items())
 
 
-@click.command("init", epilog=EPILOG)
+@click.command(
+    "init",
+    cls=Verb,
+    examples=(
+        "cog init",
+        "cog init --template llm",
+    ),
+)
 @click.option(
     "--template",
     type=click.Choice(list(init.TEMPLATES)),

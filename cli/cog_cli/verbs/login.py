@@ -8,11 +8,18 @@ import click
 
 from cog_cli import docker
 from cog_cli.app import App
-from cog_cli.errors import EPILOG, UsageProblem
+from cog_cli.errors import UsageProblem
 from cog_cli.login import REPLICATE, VARIABLE, is_replicate, owner_of, registry_host, token_page
+from cog_cli.verb import Verb
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog login registry.example",
+        'echo "$TOKEN" | cog login registry.example -u ada --token-stdin',
+    ),
+)
 @click.argument("registry", required=False)
 @click.option("-u", "--username", metavar="NAME", help="Who logs in.")
 @click.option("--token-stdin", is_flag=True, help="Read the token or password from stdin.")

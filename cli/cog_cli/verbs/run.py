@@ -11,7 +11,7 @@ import click
 
 from cog_cli import commands
 from cog_cli.app import App, RunChoices
-from cog_cli.errors import EPILOG, CliError
+from cog_cli.errors import CliError
 from cog_cli.flags import (
     PredictFlags,
     RunFlags,
@@ -24,9 +24,18 @@ from cog_cli.flags import (
 from cog_cli.inputs import split_pair
 from cog_cli.interface import TRAIN
 from cog_cli.predict import Given
+from cog_cli.verb import Verb
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog run -i text=world",
+        "cog run my-model -i image=@picture.png -o result.png",
+        'cog run my-model --json \'{"text": "world"}\'',
+        "cog run my-model --json @inputs.json",
+    ),
+)
 @run_options
 @predict_options
 @build_options
@@ -39,7 +48,7 @@ def run(app: App, **flags: Unpack[PredictFlags]) -> None:
     commands.predict(app, _source(app, flags), _given(flags), flags["output"])
 
 
-@click.command(epilog=EPILOG, hidden=True)
+@click.command(cls=Verb, hidden=True, examples=("cog train -i steps=100",))
 @run_options
 @predict_options
 @build_options
@@ -57,7 +66,7 @@ def train(app: App, **flags: Unpack[PredictFlags]) -> None:
     commands.predict(app, source, given, flags["output"] or default)
 
 
-@click.command(epilog=EPILOG, hidden=True)
+@click.command(cls=Verb, hidden=True)
 @run_options
 @predict_options
 @build_options
@@ -68,7 +77,13 @@ def predict(context: click.Context, **_flags: Unpack[PredictFlags]) -> None:
     context.forward(run)
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    cls=Verb,
+    examples=(
+        "cog serve",
+        "cog serve my-model -p 8000 -e COG_LOG_LEVEL=debug",
+    ),
+)
 @run_options
 @click.option("-p", "--port", type=click.IntRange(1, 65535), default=8393, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
