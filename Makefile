@@ -10,7 +10,7 @@ PROTO := $(BIN)/python -m grpc_tools.protoc -Illb -Ifrontend -Icli
 # --OPTION VALUE where the caller has set the variable, nothing where it has its default.
 given = $(if $(filter file,$(origin $(1))),,--$(2) $($(1)))
 
-.PHONY: help setup demo test check unit integration golden proto compat engine-up engine-down image fuzz bench bench-serve engine-env
+.PHONY: help setup demo test check unit integration golden docs proto compat engine-up engine-down image fuzz bench bench-serve engine-env
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,6 +44,9 @@ integration: setup ## real BuildKit, containers and registry
 
 golden: setup ## rewrite the golden files
 	$(BIN)/pytest tests --update-golden
+
+docs: setup ## regenerate the reference pages of docs/
+	$(BIN)/python -m tools.reference
 
 proto: setup ## regenerate the protobuf stubs
 	$(PROTO) --python_out=llb --pyi_out=llb llb/buildkit_llb/pb/*.proto

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cog_frontend.config import config_keys, read_config
+from tools.reference import pages
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -51,3 +53,10 @@ def test_make_targets_that_are_named_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)`", page.read_text()))
     assert named <= targets
+
+
+@pytest.mark.parametrize("name", pages())
+def test_references_are_what_the_programs_say(
+    name: str, golden: Callable[[Path, str], None]
+) -> None:
+    golden(ROOT / name, pages()[name])
