@@ -290,12 +290,19 @@ class FakeBridge:
             raise RpcError(UNKNOWN, "gateway result is already set")
         if asked.HasField("error") == asked.HasField("result"):
             raise RpcError(UNKNOWN, "return needs a result or an error")
-        refs = [asked.result.ref.id, *(each.id for each in asked.result.refs.refs.values())]
+        stated = asked.result.attestations.values()
+        refs = [
+            asked.result.ref.id,
+            *(each.id for each in asked.result.refs.refs.values()),
+            *(one.ref.id for each in stated for one in each.attestation),
+        ]
         for ref in filter(None, refs):
             if ref not in self._refs:
                 raise RpcError(UNKNOWN, f"return reference {ref} not found")
         if len(asked.result.refs.refs) > 1 and "refs.platforms" not in asked.result.metadata:
             raise RpcError(UNKNOWN, "unable to map multiple refs, missing refs.platforms")
+        if stated:
+            self._need("reference.attestations")
         self.returned = asked
         try:
             for ref in filter(None, refs):

@@ -9,6 +9,7 @@ import pytest
 import buildkit_llb as llb
 from cog_frontend.gateway import (
     AlreadyReturned,
+    Attestation,
     Bridge,
     CacheImport,
     Failure,
@@ -296,6 +297,29 @@ def test_refs_are_returned_by_platform() -> None:
         "linux/amd64": "ref0",
         "linux/arm64": "",
     }
+
+
+def test_a_statement_about_an_image_is_a_file_of_a_tree_of_its_own() -> None:
+    fake = FakeBridge(images={PYTHON: FakeImage(files={"sbom.json": b"{}"})})
+    bridge = Bridge(fake)
+    stated = Attestation(
+        ref=solved(bridge, hello()), path="/sbom.json", predicate_type="https://t", reason="sbom"
+    )
+    bridge.return_result(Result(ref=stated.ref, attestations={"linux/amd64": (stated,)}))
+    (found,) = fake.result.attestations["linux/amd64"].attestation
+    assert (found.ref.id, found.path, found.inTotoPredicateType) == (
+        "ref0",
+        "/sbom.json",
+        "https://t",
+    )
+    assert dict(found.metadata) == {"reason": b"sbom"}
+    assert [each.kind for each in found.inTotoSubjects] == [gateway_pb2.Self]
+
+
+def test_a_daemon_refuses_a_statement_in_a_tree_that_it_does_not_know() -> None:
+    stated = Attestation(ref=Ref("unknown"), path="/a", predicate_type="t", reason="sbom")
+    with pytest.raises(RpcError, match="return reference unknown not found"):
+        Bridge(FakeBridge()).return_result(Result(attestations={"linux/amd64": (stated,)}))
 
 
 @pytest.mark.parametrize("first", ["result", "error"])

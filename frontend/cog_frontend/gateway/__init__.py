@@ -16,6 +16,7 @@ from cog_frontend.gateway.failure import (
 from cog_frontend.gateway.pending import Call, Pending, Transport
 from cog_frontend.gateway.reading import FileTooLarge
 from cog_frontend.gateway.result import (
+    Attestation,
     Result,
     multi_image,
     platform_id,
@@ -33,6 +34,7 @@ from cog_frontend.gateway.values import (
 
 __all__ = [
     "AlreadyReturned",
+    "Attestation",
     "Bridge",
     "CacheImport",
     "Call",

@@ -17,7 +17,7 @@ from buildkit_llb.pb import ops_pb2
 from cog_frontend.errors import FrontendError
 from cog_frontend.gateway.failure import Failure, source_detail
 from cog_frontend.gateway.pb import caps_pb2, gateway_pb2, stat_pb2, status_pb2, worker_pb2
-from cog_frontend.gateway.result import Result
+from cog_frontend.gateway.result import Attestation, Result
 from cog_frontend.gateway.values import (
     DEFAULT_FRONTEND_CAPS,
     DEFAULT_LLB_CAPS,
@@ -222,7 +222,21 @@ def return_result_request(result: Result) -> bytes:
             message.refs.refs[key].id = _ref_id(ref)
     else:
         message.ref.id = _ref_id(result.ref)
+    for key, stated in result.attestations.items():
+        message.attestations[key].attestation.extend(map(_attestation, stated))
     return gateway_pb2.ReturnRequest(result=message).SerializeToString()
+
+
+def _attestation(stated: Attestation) -> gateway_pb2.Attestation:
+    """A statement whose subject is the image itself, whatever its digest will be."""
+    return gateway_pb2.Attestation(
+        kind=gateway_pb2.InToto,
+        metadata={"reason": utf8(stated.reason)},
+        ref=gateway_pb2.Ref(id=stated.ref.id),
+        path=stated.path,
+        inTotoPredicateType=stated.predicate_type,
+        inTotoSubjects=[gateway_pb2.InTotoSubject(kind=gateway_pb2.Self)],
+    )
 
 
 def return_error_request(failure: Failure) -> bytes:

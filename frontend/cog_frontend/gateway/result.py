@@ -26,12 +26,29 @@ PlatformImage: TypeAlias = tuple[Ref | None, bytes, bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """What is stated about an image: the file at ``path`` of a tree is the statement's predicate.
+
+    ``predicate_type`` is its type as in-toto names it, ``reason`` what it was made for.
+    """
+
+    ref: Ref
+    path: str
+    predicate_type: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One filesystem (``ref``; None is scratch), or one per platform ID (``refs``)."""
+    """One filesystem (``ref``; None is scratch), or one per platform ID (``refs``).
+
+    ``attestations`` are by platform ID too, whether there is one platform or several.
+    """
 
     ref: Ref | None = None
     refs: Mapping[str, Ref | None] = field(default_factory=dict)
     metadata: Mapping[str, bytes] = field(default_factory=dict)
+    attestations: Mapping[str, tuple[Attestation, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.ref is not None and self.refs:
