@@ -42,6 +42,9 @@ MAY_IMPORT = {
         "cog_frontend.plan", "cog_frontend.config", "cog_frontend.errors", "cog_compat",
         "packaging",
     },
+    "frontend/cog_frontend/sbom": {
+        "cog_frontend.sbom", "cog_frontend.plan", "packaging",
+    },
     "frontend/cog_frontend/rpc": {"cog_frontend.rpc", *H2},
     "frontend/cog_frontend/gateway": {
         "cog_frontend.gateway", "cog_frontend.rpc", "cog_frontend.errors", *LLB,

@@ -239,9 +239,8 @@ class _Converter:
         )
 
     def _mount(self, mount: model.Mount, step: model.Exec) -> Mount:
-        if isinstance(mount, model.Bind):
-            image = self.around.images[mount.image] if mount.image else self.around.toolbox
-            return bind(mount.target, image, selector=mount.path, readonly=True)
+        if isinstance(mount, model.Bind | model.LayerTree):
+            return self._bound(mount)
         if isinstance(mount, model.Cache):
             sharing = Sharing.LOCKED if mount.locked else Sharing.SHARED
             base = self.around.base_key if mount.per_base else ""
@@ -254,6 +253,12 @@ class _Converter:
         if isinstance(mount, model.Ssh):
             return ssh(id=mount.id)
         return self._files(mount, step)
+
+    def _bound(self, mount: model.Bind | model.LayerTree) -> Mount:
+        if isinstance(mount, model.LayerTree):
+            return bind(mount.target, self.built(self.plan.layer(mount.layer)), readonly=True)
+        image = self.around.images[mount.image] if mount.image else self.around.toolbox
+        return bind(mount.target, image, selector=mount.path, readonly=True)
 
     def _download(self, mount: model.Download, step: model.Exec) -> Mount:
         metadata = self._metadata(f"[internal] fetch {mount.name}", step.span)

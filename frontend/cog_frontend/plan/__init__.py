@@ -6,6 +6,7 @@ from cog_frontend.plan.compare import Change, compare
 from cog_frontend.plan.compile import BEFORE_PACKAGES, Project, effective_config, make_plan
 from cog_frontend.plan.compiling import compiling_code
 from cog_frontend.plan.described import DESCRIBED, DESCRIBED_FILE
+from cog_frontend.plan.inventoried import INVENTORY, INVENTORY_FILE, inventoried
 from cog_frontend.plan.lock import Lock, read_lock
 from cog_frontend.plan.locked import LOCK_FILE, LockFile, find_lock, lock_document
 from cog_frontend.plan.model import Plan, Remote
@@ -28,6 +29,8 @@ __all__ = [
     "DESCRIBED",
     "DESCRIBED_FILE",
     "EVERYTHING",
+    "INVENTORY",
+    "INVENTORY_FILE",
     "LABEL",
     "LOCK",
     "LOCK_FILE",
@@ -60,6 +63,7 @@ __all__ = [
     "folder_sources",
     "from_packages",
     "hub_sources",
+    "inventoried",
     "listing",
     "lock_document",
     "lock_path",

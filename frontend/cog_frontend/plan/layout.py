@@ -14,7 +14,9 @@ LOCK = f"{SOURCE}/.cog/pylock.toml"
 PORT = 5000
 
 TOOLBOX_UV = "/bin/uv"
+TOOLBOX_INVENTORY = "/lib/inventory.py"
 BUILD_UV = "/run/cogkit/uv"
+BUILD_INVENTORY = "/run/cogkit/inventory.py"
 BUILD_REQUIREMENTS = "/run/cogkit/requirements"
 # What a command leaves under it is a layer: there, /made/opt/venv stands for /opt/venv.
 BUILD_MADE = "/run/cogkit/made"

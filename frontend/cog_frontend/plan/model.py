@@ -17,6 +17,14 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerTree:
+    """What another layer itself holds, readable at ``target`` while a command runs."""
+
+    target: str
+    layer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File:
     """A file with its bytes: mounted or written by a step."""
 
@@ -89,7 +97,7 @@ class Ssh:
     id: str
 
 
-Mount = Bind | SingleFile | Files | Cache | Download | Secret | Ssh
+Mount = Bind | LayerTree | SingleFile | Files | Cache | Download | Secret | Ssh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

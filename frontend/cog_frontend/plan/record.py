@@ -23,6 +23,7 @@ from cog_frontend.plan.model import (
     File,
     Files,
     Layer,
+    LayerTree,
     Mount,
     Plan,
     Secret,
@@ -185,6 +186,8 @@ def _mounted(mount: Mount) -> Iterator[tuple[str, str]]:
     match mount:
         case Bind():
             yield f"{mount.path} of the {mount.image or 'toolbox'}", _digest(mount.target)
+        case LayerTree():
+            yield f"layer {mount.layer}", _digest(mount.target)
         case Download():
             yield mount.url, _digest(mount.checksum, mount.target)
         case SingleFile():
