@@ -16,6 +16,7 @@ from cog_frontend.config import Config, Located
 from cog_frontend.convert import Surroundings, convert, convert_layer, location
 from cog_frontend.errors import FrontendError, Problem
 from cog_frontend.gateway import (
+    Attestation,
     Bridge,
     CacheImport,
     Capabilities,
@@ -23,6 +24,7 @@ from cog_frontend.gateway import (
     Ref,
     Result,
     multi_image,
+    platform_id,
     single_image,
 )
 from cog_frontend.image import base_labels, image_config
@@ -65,11 +67,12 @@ class _Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Solved:
-    """One platform's image: its filesystem, its config and its base's config."""
+    """One platform's image: its filesystem, its config, its base's config, what states it."""
 
     ref: Pending[Ref | None]
     config: bytes
     base_config: bytes
+    sbom: Pending[Attestation] | None
 
 
 class Build:
@@ -170,8 +173,10 @@ class Build:
         return Result(ref=self._start_solve(state, next(iter(plans))).result())
 
     def _refuse_unsupported(self) -> None:
-        if self._options.sandbox.resources and RESOURCES_CAP not in self._bridge.ping().llb:
+        able = self._bridge.ping()
+        if self._options.sandbox.resources and RESOURCES_CAP not in able.llb:
             raise OptionError("the builder is too old for limits of memory and processors")
+        self._options.attestations.check(able)
 
     def _start_images(self, config: Config) -> tuple[Images, ...]:
         base = plan.choose_base(config)
@@ -250,7 +255,28 @@ class Build:
         named = {} if base.tree else base_labels(base.pinned)
         labels = named | dict(self._options.labels)
         image = image_config(started.base.config, planned.image, platform, labels)
-        return _Solved(ref=ref, config=image, base_config=started.base.config)
+        sbom = self._start_sbom(started, planned) if self._options.attestations.sbom else None
+        return _Solved(ref=ref, config=image, base_config=started.base.config, sbom=sbom)
+
+    def _start_sbom(self, started: _Started, planned: plan.Plan) -> Pending[Attestation]:
+        from cog_frontend.attesting import Attesting  # noqa: PLC0415 - few builds ask
+        from cog_frontend.sbom import ImageFacts  # noqa: PLC0415
+
+        platform = started.images.platform
+        facts = ImageFacts(
+            plan=planned,
+            lock=started.project.result().lock,
+            base=started.base.pinned,
+            platform=platform_id(platform),
+            cogkit=VERSION,
+            epoch=self._options.epoch,
+        )
+        return Attesting(
+            bridge=self._bridge,
+            facts=facts,
+            around=started.around,
+            solve=lambda state: self._start_solve(state, platform),
+        ).start()
 
     def _planned(self, started: _Started) -> plan.Plan:
         """The target's plan, everything known."""
@@ -334,6 +360,13 @@ class Build:
         for ref, _, _ in images.values():
             accounts.check(self._bridge, ref, self._user, self._filename)
         if self._options.multi_platform:
-            return multi_image(images, epoch=self._options.epoch)
-        ((platform, (ref, config, base_config)),) = images.items()
-        return single_image(ref, config, platform, base_config, epoch=self._options.epoch)
+            result = multi_image(images, epoch=self._options.epoch)
+        else:
+            ((platform, (ref, config, base_config)),) = images.items()
+            result = single_image(ref, config, platform, base_config, epoch=self._options.epoch)
+        stated = {
+            platform_id(platform): (one.sbom.result(),)
+            for platform, one in solved.items()
+            if one.sbom
+        }
+        return replace(result, attestations=stated)

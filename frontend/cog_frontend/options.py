@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from buildkit_llb import LLBError, Platform
+from cog_frontend.attestations import Attestations, read_attestations
 from cog_frontend.option_values import (
     PREFIX_BUILD_ARG,
     OptionError,
@@ -40,7 +41,6 @@ PREFIX_CONTEXT = "context:"
 PREFIX_INPUT = "input-metadata:"
 PREFIX_SESSION = "local-sessionid:"
 PREFIX_SHARED_KEY = "sharedkey:localdir:"
-PREFIX_ATTEST = "attest:"
 ARG_MULTI_PLATFORM = "BUILDKIT_MULTI_PLATFORM"
 ARG_CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 ARG_KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
@@ -53,7 +53,6 @@ TARGET_LOCK = "lock"
 TARGET_BASE = "base"
 
 RESOLVE_MODES = ("default", "pull", "local")
-ATTESTATIONS = ("sbom", "provenance")
 # What a client may ask of a frontend (the label `moby.buildkit.frontend.caps` of the image).
 CAPS = frozenset(
     f"moby.buildkit.frontend.{name}"
@@ -101,6 +100,7 @@ class Options:
     is_config_local: bool = False
     keep_git_dir: bool = False
     epoch: int | None = None
+    attestations: Attestations = field(default_factory=Attestations)
     source: str = ""
     request: str = ""
     caps: tuple[str, ...] = ()
@@ -155,7 +155,6 @@ def read_options(raw: Mapping[str, str], session_id: str = "") -> Options:
         for key, value in sorted(raw.items())
         if key.startswith(PREFIX_BUILD_ARG)
     }
-    _check_attestations(raw)
     platforms = _platforms(raw.get(KEY_PLATFORM, ""))
     return Options(
         session_id=session_id,
@@ -175,6 +174,7 @@ def read_options(raw: Mapping[str, str], session_id: str = "") -> Options:
         is_config_local=KEY_CONFIG_NAME in raw,
         keep_git_dir=_flag(args, ARG_KEEP_GIT_DIR),
         epoch=_epoch(args.get(ARG_EPOCH, "")),
+        attestations=read_attestations(raw),
         source=raw.get(KEY_SOURCE, ""),
         request=raw.get(KEY_REQUEST, ""),
         caps=tuple(cap.partition("+")[0] for cap in names(raw.get(KEY_CAPS, ""))),
@@ -204,14 +204,6 @@ def _flag(args: Mapping[str, str], name: str) -> bool:
 def _epoch(text: str) -> int | None:
     key = PREFIX_BUILD_ARG + ARG_EPOCH
     return number(key, text, "seconds since 1970") if text else None
-
-
-def _check_attestations(raw: Mapping[str, str]) -> None:
-    """Refuse kinds that there are none of; the daemon makes the others."""
-    for key in raw:
-        kind = key.removeprefix(PREFIX_ATTEST)
-        if key.startswith(PREFIX_ATTEST) and kind not in ATTESTATIONS:
-            raise OptionError(f"option {key}: there is no such attestation (sbom, provenance)")
 
 
 def _prefixed(raw: Mapping[str, str], prefix: str) -> tuple[tuple[str, str], ...]:

@@ -189,10 +189,13 @@ class FakeBridge:
         for each, reason in self.caps.disabled.items():
             listed = pong.FrontendAPICaps if each in FRONTEND_CAPS else pong.LLBCaps
             listed.append(caps_pb2.APICap(ID=each, DisabledReasonMsg=reason))
+        labels = {"org.mobyproject.buildkit.worker.executor": "fake"}
+        if self.caps.snapshotter:
+            labels["org.mobyproject.buildkit.worker.snapshotter"] = self.caps.snapshotter
         pong.Workers.append(
             worker_pb2.WorkerRecord(
                 ID="worker0",
-                Labels={"org.mobyproject.buildkit.worker.executor": "fake"},
+                Labels=labels,
                 platforms=map(_platform, self.caps.platforms),
             )
         )

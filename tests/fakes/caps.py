@@ -118,12 +118,16 @@ LLB_CAPS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What the daemon lists in Pong; None is an ancient daemon that lists nothing."""
+    """What the daemon lists in Pong; None is an ancient daemon that lists nothing.
+
+    ``snapshotter``: its worker names one, as all do but that of Docker's graphdriver store.
+    """
 
     frontend: Collection[str] | None = FRONTEND_CAPS
     llb: Collection[str] | None = LLB_CAPS
     disabled: Mapping[str, str] = field(default_factory=dict)
     platforms: tuple[str, ...] = ("linux/amd64",)
+    snapshotter: str = "overlayfs"
 
     def with_caps(self, *caps: str) -> Abilities:
         """The same daemon that can do more with a graph."""
@@ -141,6 +145,7 @@ class Abilities:
 
 MODERN = Abilities()
 # Docker's default store up to Engine 28.
-GRAPHDRIVER = MODERN.without(
-    "mergeop", "diffop", reason="only enabled with containerd image store backend"
+GRAPHDRIVER = replace(
+    MODERN.without("mergeop", "diffop", reason="only enabled with containerd image store backend"),
+    snapshotter="",
 )

@@ -30,7 +30,8 @@ CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "cases").glo
 BASE = FakeImage(config={"config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]}})
 TOOLBOX = FakeImage(
     config={"config": {}},
-    files={"bin/uv": b"", **{f"runtime/3.{minor}/serve.py": b"" for minor in range(10, 15)}},
+    files={"bin/uv": b"", "lib/inventory.py": b""}
+    | {f"runtime/3.{minor}/serve.py": b"" for minor in range(10, 15)},
 )
 CUDA_TAGS = ("11.2.2-cudnn8-runtime-ubuntu20.04", "12.4.1-cudnn-devel-ubuntu22.04")
 CUDA = FakeImage(
