@@ -149,13 +149,13 @@ def test_a_changed_secret_runs_its_command_again_and_is_nowhere(
 ) -> None:
     project = place.project(
         {
-            "cog.yaml": """\
+            "cog.yaml": f"""\
 build:
   python_version: "3.12"
   run:
-    - echo $RANDOM$$ > /plain.txt
+    - echo {tmp_path} > /plain.txt
     - command: wc -c < /run/secrets/token > /length.txt && cat /proc/uptime >> /length.txt
-      mounts: [{type: secret, id: token, target: /run/secrets/token}]
+      mounts: [{{type: secret, id: token, target: /run/secrets/token}}]
 predict: predict.py:run
 """,
             "predict.py": "def run() -> str:\n    return open('/length.txt').read().strip()\n",
