@@ -34,6 +34,8 @@ case "$1" in
       --require-hashes --target /deps --python-version "$python" --python-platform "$platform" \
       -r /build/server.txt
     rm -rf /deps/bin /deps/.lock
+    # Litestar invents examples with these, for an OpenAPI document that is not ours: 25 MB.
+    rm -rf /deps/faker /deps/[Ff]aker-* /deps/polyfactory /deps/polyfactory-*
     compile /deps
     ;;
   runtime)
