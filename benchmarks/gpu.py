@@ -124,13 +124,23 @@ def outputs(talk: Talk, count: int, at_once: int) -> list[dict[str, object]]:
     return [json.loads(str(document["output"])) for document in documents]
 
 
+def workers(talk: Talk, count: int) -> dict[object, dict[str, object]]:
+    """Return what workers said, by worker, once ``count`` have been seen; at most 50 rounds."""
+    found: dict[object, dict[str, object]] = {}
+    for _ in range(50):
+        found |= {said["worker"]: said for said in outputs(talk, 4 * count, 2 * count)}
+        if len(found) >= count:
+            break
+    return found
+
+
 def check_pinning(talk: Talk, devices: tuple[str, ...]) -> list[str]:
     """Return what is wrong with who sees which GPU."""
-    workers = {said["worker"]: said for said in outputs(talk, 20 * len(devices), 2 * len(devices))}
-    wrong = [f"{said} sees more than one GPU" for said in workers.values() if len(_uuids(said)) > 1]
-    seen = sorted(uuid for said in workers.values() for uuid in _uuids(said))
-    if len(set(seen)) != len(devices) or len(workers) != len(devices):
-        wrong.append(f"{len(workers)} workers see {seen}; expected {len(devices)}, a GPU each")
+    found = workers(talk, len(devices))
+    wrong = [f"{said} sees more than one GPU" for said in found.values() if len(_uuids(said)) > 1]
+    seen = sorted(uuid for said in found.values() for uuid in _uuids(said))
+    if len(set(seen)) != len(devices) or len(found) != len(devices):
+        wrong.append(f"{len(found)} workers see {seen}; expected {len(devices)}, a GPU each")
     return wrong
 
 
@@ -140,14 +150,14 @@ def _uuids(said: dict[str, object]) -> list[str]:
     return found
 
 
-def check_out_of_memory(talk: Talk) -> list[str]:
+def check_out_of_memory(talk: Talk, devices: tuple[str, ...]) -> list[str]:
     """Return what is wrong with how running out of GPU memory is told and survived."""
-    before = {said["worker"] for said in outputs(talk, 20, 4)}
+    before = workers(talk, len(devices)).keys()
     document = talk.predict("oom")
     wrong = []
     if document["status"] != "failed" or "OutOfMemory" not in str(document["error"]):
         wrong.append(f"out of memory is told as {document['status']}: {document.get('error')}")
-    after = {said["worker"] for said in outputs(talk, 20, 4)}
+    after = workers(talk, len(devices)).keys()
     if not after <= before:
         wrong.append("a worker was lost with the prediction that ran out of memory")
     return wrong
@@ -189,7 +199,7 @@ def main(argv: list[str]) -> int:
         print(f"multiply 2048 x 2048: {times(talk, options.predictions)}")
         found = {
             "each worker its own GPU": check_pinning(talk, devices),
-            "out of memory fails one prediction": check_out_of_memory(talk),
+            "out of memory fails one prediction": check_out_of_memory(talk, devices),
             "a broken context is told": check_broken_context(talk),
         }
     for name, wrong in found.items():
