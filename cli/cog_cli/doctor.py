@@ -13,11 +13,9 @@ from cog_cli.errors import CliError
 from cog_cli.project import Project, ignore_file, read_inside, read_text
 from cog_cli.report import describe
 from cog_frontend.config import examine_config
-from cog_frontend.errors import Problem, ProjectError
-from cog_frontend.lint import RULES, Edit, Finding, apply_edits, check_names, gather, lint
+from cog_frontend.errors import ProjectError
+from cog_frontend.lint import Edit, Finding, apply_edits, as_problems, check_names, gather, lint
 from cog_frontend.option_values import OptionError
-
-_SUMMARIES = {rule.id: rule.summary for rule in RULES}
 
 
 def doctor(app: App, config: str, *, fix: bool, skip: Sequence[str]) -> None:
@@ -90,16 +88,8 @@ def _rewrite(path: Path, edits: Sequence[Edit]) -> None:
 
 
 def _shown(project: Project, found: Sequence[Finding]) -> str:
-    problems = [
-        Problem(
-            file=each.file,
-            message=f"{each.rule}: {each.message}",
-            hint=_SUMMARIES[each.rule],
-            span=each.span,
-        )
-        for each in found
-    ]
-    return describe(ProjectError(problems), lambda path: read_text(project.root, path))
+    error = ProjectError(as_problems(found))
+    return describe(error, lambda path: read_text(project.root, path))
 
 
 def _place(finding: Finding) -> str:

@@ -8,7 +8,7 @@ from cog_frontend import plan
 from cog_frontend.config import Config
 from cog_frontend.errors import FrontendError, Problem, ProjectError
 from cog_frontend.gateway import Result, subrequest_reply
-from cog_frontend.lint import RULES, Finding, check_names, gather, lint
+from cog_frontend.lint import RULES, Finding, as_problems, check_names, gather, lint
 from cog_frontend.option_values import PREFIX_BUILD_ARG, OptionError, boolean, names
 from cog_frontend.options import ARG_CHECK
 from cog_frontend.reading import Reading
@@ -41,15 +41,7 @@ def refuse(
         return
     found = _found(reading, config, project, warnings)
     if found:
-        raise ProjectError(
-            Problem(
-                file=each.file,
-                message=f"{each.rule}: {each.message}",
-                hint=_BY_ID[each.rule].summary,
-                span=each.span,
-            )
-            for each in found
-        )
+        raise ProjectError(as_problems(found))
 
 
 def _found(

@@ -239,7 +239,7 @@ def test_what_is_found_is_shown_with_its_line_and_its_page() -> None:
     assert metadata["result.txt"].decode() == (
         "WARNING: FolderIsForgotten - "
         "https://github.com/cogkit/cogkit/blob/main/docs/lint.md#folderisforgotten\n"
-        "the next command starts in /src again: join both with &&\n"
+        "the next command starts in / again: join both with &&\n"
         "Join the commands with `&&`.\n"
         "cog.yaml:3\n"
         '  >>>   run: ["cd /tmp"]\n'
@@ -280,7 +280,7 @@ def test_a_build_that_is_told_to_refuses_what_is_found() -> None:
     files, told = project(run("cd /tmp")), "build-arg:BUILDKIT_DOCKERFILE_CHECK"
     assert frontend(files).result.ref.id
     message = frontend(files, {told: "error=true"}).error.message
-    assert message.startswith("cog.yaml:3:9: FolderIsForgotten: the next command starts in /src")
+    assert message.startswith("cog.yaml:3:9: FolderIsForgotten: the next command starts in / again")
     assert frontend(files, {told: "skip=FolderIsForgotten;error=true"}).result.ref.id
 
 

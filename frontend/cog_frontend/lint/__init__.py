@@ -2,7 +2,7 @@
 
 from cog_frontend.lint.gather import gather
 from cog_frontend.lint.model import Edit, Facts, Finding, Rule, apply_edits
-from cog_frontend.lint.table import RULES, check_names, lint
+from cog_frontend.lint.table import RULES, as_problems, check_names, lint
 
 __all__ = [
     "RULES",
@@ -11,6 +11,7 @@ __all__ = [
     "Finding",
     "Rule",
     "apply_edits",
+    "as_problems",
     "check_names",
     "gather",
     "lint",

@@ -10,6 +10,8 @@ from cog_frontend.config import Config
 from cog_frontend.errors import Problem, Span
 from cog_frontend.plan.wanted import Listing
 
+# Who has the text has the password; one from a variable is not in it.
+URL_WITH_PASSWORD = re.compile(r"https?://[^/\s:@]+:[^/\s@$]+@")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+$")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from cog_frontend.errors import Span
-from cog_frontend.lint.model import Edit, Facts, Finding
+from cog_frontend.lint.model import URL_WITH_PASSWORD, Edit, Facts, Finding
 from cog_frontend.plan.requirements import OWN_PACKAGES
 from cog_frontend.plan.wanted import Wanted
 
@@ -14,7 +14,6 @@ _DEVELOPMENT = {
     *("black", "flake8", "ipykernel", "ipython", "isort", "jupyter", "jupyterlab"),
     *("mypy", "notebook", "pre-commit", "pylint", "ruff", "tox"),
 }
-_CREDENTIALS = re.compile(r"https?://[^/\s:@]+:[^/\s@$]+@")
 _PLAIN_HTTP = re.compile(r"(^|\s)(--(extra-)?index-url|-i|--find-links|-f)(\s+|=)http://")
 _TRUSTED = re.compile(r"^\s*--trusted-host\b")
 
@@ -71,7 +70,7 @@ def _lines(facts: Facts, pattern: re.Pattern[str], message: str) -> Iterator[Fin
 
 def credential_in_requirements(facts: Facts) -> Iterator[Finding]:
     text = "the image holds this file with its password: name the index in build.python_index"
-    yield from _lines(facts, _CREDENTIALS, text)
+    yield from _lines(facts, URL_WITH_PASSWORD, text)
 
 
 def index_without_tls(facts: Facts) -> Iterator[Finding]:

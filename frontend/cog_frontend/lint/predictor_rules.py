@@ -11,6 +11,8 @@ from cog_frontend.lint.model import Facts, Finding
 _NUMBERS = ("integer", "number")
 _BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum"}
 _METHODS = ("run", "predict")
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_NAMED = (*_FUNCTIONS, ast.ClassDef)
 
 
 def input_without_description(facts: Facts) -> Iterator[Finding]:
@@ -55,7 +57,3 @@ def _argument(code: str, reference: str, name: str) -> ast.arg | None:
         return None
     arguments = (*found.args.posonlyargs, *found.args.args, *found.args.kwonlyargs)
     return next((each for each in arguments if each.arg == name), None)
-
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_NAMED = (*_FUNCTIONS, ast.ClassDef)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from cog_frontend.errors import near
+from cog_frontend.errors import Problem, near
 from cog_frontend.lint import command_rules as commands
 from cog_frontend.lint import config_rules as config
 from cog_frontend.lint import package_rules as packages
@@ -118,6 +118,15 @@ def lint(facts: Facts, *, skip: Collection[str] = ()) -> tuple[Finding, ...]:
     ]
     order = [facts.filename, *facts.files]
     return tuple(sorted(found, key=lambda each: _place(each, order)))
+
+
+def as_problems(found: Iterable[Finding]) -> Iterator[Problem]:
+    """Return what an error shows of findings: the rule, the place, what to do."""
+    summaries = {rule.id: rule.summary for rule in RULES}
+    for each in found:
+        message = f"{each.rule}: {each.message}"
+        hint = summaries[each.rule]
+        yield Problem(file=each.file, message=message, hint=hint, span=each.span)
 
 
 def check_names(key: str, names: Iterable[str]) -> frozenset[str]:
