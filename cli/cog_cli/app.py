@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from cog_cli import build_options as typed
 from cog_cli import project
@@ -24,14 +25,21 @@ from cog_frontend.version import FRONTEND
 FRONTEND_VARIABLE = "COGKIT_FRONTEND"
 
 
+class Ask(Protocol):
+    """Asks the person at the terminal."""
+
+    def __call__(self, text: str, *, hidden: bool) -> str:
+        """Return the answer; ``hidden``: it is not shown while it is typed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """The world outside: ``token`` gives a new short text each time it is called.
 
     ``time`` is the Unix time in seconds, ``random`` gives as many random bytes as it is asked for;
     ``git`` runs git in the current folder and returns what it printed, "" where that fails.
-    ``has_terminal``: stdin and stdout are a person's. ``ask`` asks that person; with True the
-    answer is not shown.
+    ``has_terminal``: stdin and stdout are a person's. ``ask`` asks that person.
     ``builder`` builds in this process, ``buildx`` over Docker's buildx.
     """
 
@@ -48,7 +56,7 @@ class App:
     git: Callable[[tuple[str, ...]], str]
     has_terminal: bool
     fetch: Fetch
-    ask: Callable[[str, bool], str]
+    ask: Ask
 
     def project(self, filename: str, *, relock: bool = False) -> Project:
         """Return the project around the current folder, without problems.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from typing import TypeGuard
 
 from cog_cli.interface import Interface, Schema
 
@@ -82,12 +83,12 @@ def _judge_bounds(size: object, schema: Schema, keys: tuple[str, str], unit: str
         raise Mismatch(f"must be at most {most}{unit}")
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_whole(value: object) -> bool:
-    return _is_number(value) and value % 1 == 0  # type: ignore[operator] # _is_number has looked
+    return _is_number(value) and value % 1 == 0
 
 
 def _is_secret(schema: Schema) -> bool:

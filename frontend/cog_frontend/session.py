@@ -46,17 +46,16 @@ def answer(
 
 
 def _outcome(bridge: Bridge, read_options: Callable[[], Options]) -> Result | Failure:
-    sources: Callable[[], Mapping[str, bytes]] = dict
+    task: Build | Question | None = None
     try:
         options = read_options()
         if refused := _refused(options):
             return refused
         opened = open_project(bridge, options)
         task = _task(bridge, options, opened)
-        sources = lambda: task.sources  # noqa: E731 - read when an error needs it
         return task.run()
     except ProjectError as error:
-        return failure_from_problems(error.problems, sources())
+        return failure_from_problems(error.problems, task.sources if task else {})
     except FrontendError as error:
         return Failure(message=str(error))
     except RpcError as error:
@@ -79,10 +78,10 @@ def _refused(options: Options) -> Failure | None:
 def _task(bridge: Bridge, options: Options, opened: Opened) -> Build | Question:
     """The build or the question; what it needs is imported while the client sends the files."""
     if options.request:
-        from cog_frontend.subrequests import Question  # noqa: PLC0415
+        from cog_frontend.subrequests import Question  # noqa: PLC0415 - few clients ask
 
         return Question(options, opened)
-    from cog_frontend.build import Build  # noqa: PLC0415
+    from cog_frontend.build import Build  # noqa: PLC0415 - while files are on their way
 
     return Build(bridge, options, opened)
 

@@ -86,7 +86,7 @@ class World:
             raise ConnectionRefusedError("refused")
         return self.web[url]
 
-    def _ask(self, text: str, hidden: bool) -> str:  # noqa: FBT001
+    def _ask(self, text: str, *, hidden: bool) -> str:
         assert hidden == (text != "Username")
         return self.answers[text]
 

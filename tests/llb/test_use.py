@@ -203,13 +203,13 @@ def test_an_image_config_says_what_commands_run_in() -> None:
         "variant": "v7",
         "config": {
             "Env": ["PATH=/bin", "A=b=c", "EMPTY=", "=x", "BARE"],
-            "WorkingDir": "work",
+            "WorkingDir": "place",
             "User": "me:us",
         },
     }
     state = image("a").with_env("A", "1").with_cwd("/base").with_image_config(config)
     assert state.env == (("PATH", "/bin"), ("A", "b=c"), ("EMPTY", ""), ("BARE", ""))
-    assert (state.cwd, state.user) == ("/base/work", "me:us")
+    assert (state.cwd, state.user) == ("/base/place", "me:us")
     assert state.platform == Platform(os="linux", architecture="arm", variant="v7")
 
 

@@ -38,7 +38,7 @@ def login(app: App, registry: str | None, username: str | None, *, token_stdin: 
     else:
         if username is None and token_stdin:
             raise UsageProblem(f"say with -u who logs in to {host}")
-        username = username or app.ask("Username", False)
+        username = username or app.ask("Username", hidden=False)
         secret = _secret(app, "", token_stdin=token_stdin)
     docker.login(app.docker, host, username, secret)
     app.screen.note(f"Logged in to {host} as {username}")
@@ -51,7 +51,7 @@ def _secret(app: App, replicate: str, *, token_stdin: bool) -> str:
     else:
         if replicate:
             app.screen.note(f"Your token is at {token_page(replicate, app.fetch)}")
-        secret = app.ask("Token" if replicate else "Password", True)
+        secret = app.ask("Token" if replicate else "Password", hidden=True)
     if not secret:
         raise UsageProblem("no token was given")
     return secret

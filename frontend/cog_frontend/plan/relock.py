@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from cog_frontend.config import Config
-from cog_frontend.errors import Problem, ProjectError
+from cog_frontend.errors import Problem, ProjectError, near
 from cog_frontend.plan.lock import locked_names, preferences
 from cog_frontend.plan.locked import LOCK_FILE, UV_LOCK
 from cog_frontend.plan.requirement_lines import normalised
@@ -80,8 +80,6 @@ def read_relock(config: Config, filename: str, read: Read, *, upgrade: str) -> R
 
 
 def _unknown(names: tuple[str, ...], known: frozenset[str], path: str) -> Iterator[Problem]:
-    from cog_frontend.errors import near  # noqa: PLC0415 - only a mistake needs it
-
     for name in names:
         if name not in known:
             hint = near(name, known) or "what is not in it is resolved anew in any case"

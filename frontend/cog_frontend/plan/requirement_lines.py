@@ -193,7 +193,8 @@ def versions(text: str) -> str:
     found = _WILDCARD.sub(r"\1", text.replace(" ", ""))
     if _PLAIN_VERSIONS.fullmatch(found):
         return found
-    from packaging.specifiers import SpecifierSet  # noqa: PLC0415 - as in malformed
+    # As above: few lines need it.
+    from packaging.specifiers import SpecifierSet  # noqa: PLC0415
     from packaging.version import Version  # noqa: PLC0415
 
     try:

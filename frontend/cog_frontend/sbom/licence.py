@@ -1,7 +1,7 @@
 """Licences in the words of packages -> SPDX expressions. What is not sure is not said.
 
-Names: spdx.org/licenses; classifiers of pypi.org/classifiers; Debian's short names as in its
-machine-readable copyright format 1.0.
+Names: spdx.org/licenses; the classifiers that packages may have (trove-classifiers); Debian's short
+names as in its machine-readable copyright format 1.0.
 """
 
 from __future__ import annotations
