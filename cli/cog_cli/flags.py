@@ -114,8 +114,17 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return add
 
 
+# A path, so that shells complete it.
+config_option = click.option(
+    *("-f", "--file", "config"),
+    type=click.Path(),
+    metavar="FILE",
+    default=CONFIG_NAME,
+    help="The project's config file.",
+)
+
 build_options = _options(
-    click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file."),
+    config_option,
     click.option(
         "--progress",
         type=click.Choice(["auto", "tty", "plain", "quiet"]),
@@ -193,7 +202,12 @@ make_options = _options(
     click.option("--annotation", multiple=True, metavar="NAME=VALUE", help="An OCI annotation."),
     click.option("--sbom", metavar="true|...", help="Attach a list of what is in the image."),
     click.option("--provenance", metavar="true|false|mode=max", help="Attach how it was built."),
-    click.option("--metadata-file", metavar="FILE", help="Write what the builder says to a file."),
+    click.option(
+        "--metadata-file",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write what the builder says to a file.",
+    ),
 )
 
 image_options = _options(

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from cog_cli.lazy import Elsewhere
-from cog_cli.main import cli
+from cog_cli.main import cli, main
 from cog_cli.verb import Verb, grouped_options
 from tests.cli.conftest import World
 
@@ -133,3 +133,17 @@ def test_words_are_completed_without_importing_a_command() -> None:
     assert "plain,predict" not in done.stdout
     assert "cog_cli.verbs" not in done.stdout
     assert "rich" not in done.stdout
+
+
+def test_the_shell_is_asked_for_files_where_a_file_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (
+        ("_COG_COMPLETE", "bash_complete"),
+        ("COMP_WORDS", "cog build -f co"),
+        ("COMP_CWORD", "3"),
+    ):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main([])
+    assert capsys.readouterr().out == "file,co\n"

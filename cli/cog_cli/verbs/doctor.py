@@ -6,7 +6,7 @@ import click
 
 from cog_cli import doctor as checking
 from cog_cli.app import App
-from cog_cli.project import CONFIG_NAME
+from cog_cli.flags import config_option
 from cog_cli.verb import Verb
 
 
@@ -17,7 +17,7 @@ from cog_cli.verb import Verb
         "cog doctor --fix --skip NoIgnoreFile",
     ),
 )
-@click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
+@config_option
 @click.option("--fix", is_flag=True, help="Mend what can be mended without changing the image.")
 @click.option("--skip", multiple=True, metavar="RULE", help="Leave a rule out; repeatable.")
 @click.pass_obj

@@ -6,7 +6,7 @@ import click
 
 from cog_cli import commands
 from cog_cli.app import App
-from cog_cli.project import CONFIG_NAME
+from cog_cli.flags import config_option
 from cog_cli.verb import Verb
 
 
@@ -17,7 +17,7 @@ from cog_cli.verb import Verb
         "cog explain --why-rebuilt my-model",
     ),
 )
-@click.option("-f", "--file", "config", default=CONFIG_NAME, help="The project's config file.")
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="For a program: docs/explain.schema.json.")
 @click.option("--why-rebuilt", metavar="IMAGE", help="What changed since IMAGE was built.")
 @click.pass_obj
